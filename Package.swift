@@ -1,0 +1,56 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+  .strictMemorySafety(),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+// What each program links is what it may do; `tools/linkage` holds the programs to it.
+let programs: [(name: String, store: Bool, hashing: Bool)] = [
+  ("register", true, true), ("login", true, true), ("password", true, true),
+  ("refresh", true, false), ("logout", true, false), ("revoke", true, false),
+  ("me", true, false), ("sessions", true, false), ("check", true, false),
+  ("health", true, false), ("jwks", false, false), ("tallystick", true, true),
+]
+
+let package = Package(
+  name: "tallystick",
+  products: programs.map { .executable(name: $0.name, targets: [$0.name]) },
+  targets: [
+    .systemLibrary(name: "CFastCGI"),
+    .systemLibrary(name: "CSQLite"),
+    .systemLibrary(name: "CCrypto"),
+    .systemLibrary(name: "CArgon2"),
+    .systemLibrary(name: "CSystem"),
+
+    .target(name: "Wire"),
+    .target(name: "Accounts"),
+    .target(name: "Token", dependencies: ["Wire", "Accounts", "CCrypto", "CSystem"]),
+    .target(name: "PasswordHash", dependencies: ["Accounts", "CArgon2", "CSystem"]),
+    .target(name: "Store", dependencies: ["Accounts", "CSQLite", "CSystem"]),
+    .target(name: "FastCGI", dependencies: ["Wire", "CFastCGI", "CSystem"]),
+    .target(name: "Endpoint", dependencies: ["Wire", "Accounts", "Token", "FastCGI", "CSystem"]),
+  ]
+    + programs.map { program in
+      .executableTarget(
+        name: program.name,
+        dependencies: ["Wire", "Accounts", "Token", "FastCGI", "Endpoint"]
+          + (program.store ? ["Store"] : []) + (program.hashing ? ["PasswordHash"] : []))
+    } + [
+      .testTarget(name: "WireTests", dependencies: ["Wire"]),
+      .testTarget(name: "AccountsTests", dependencies: ["Accounts"]),
+      .testTarget(name: "TokenTests", dependencies: ["Token", "Wire", "Accounts"]),
+      .testTarget(name: "PasswordHashTests", dependencies: ["PasswordHash", "Accounts"]),
+      .testTarget(name: "StoreTests", dependencies: ["Store", "Accounts"]),
+      .testTarget(name: "FastCGITests", dependencies: ["FastCGI", "Wire"]),
+      .testTarget(name: "EndpointTests", dependencies: ["Endpoint", "FastCGI", "Token", "Wire", "Accounts"]),
+    ],
+  swiftLanguageModes: [.v6]
+)
+
+for target in package.targets where target.type != .system {
+  target.swiftSettings = strict
+}

@@ -1,0 +1,29 @@
+/// A point in time: seconds since 1970-01-01T00:00:00Z, without leap seconds.
+///
+/// RFC 7519 §2 (NumericDate).
+package struct NumericDate: Hashable, Comparable, Sendable {
+  /// Seconds since the epoch; negative before it.
+  package let seconds: Int64
+
+  package init(seconds: Int64) {
+    self.seconds = seconds
+  }
+
+  package static func < (left: NumericDate, right: NumericDate) -> Bool {
+    left.seconds < right.seconds
+  }
+
+  /// The date this many seconds later; the ends of the range instead of an overflow.
+  package static func + (date: NumericDate, seconds: Int64) -> NumericDate {
+    let (sum, overflow) = date.seconds.addingReportingOverflow(seconds)
+    guard overflow else { return NumericDate(seconds: sum) }
+    return NumericDate(seconds: seconds < 0 ? .min : .max)
+  }
+
+  /// The whole seconds from `right` to `left`; the ends of the range instead of an overflow.
+  package static func - (left: NumericDate, right: NumericDate) -> Int64 {
+    let (difference, overflow) = left.seconds.subtractingReportingOverflow(right.seconds)
+    guard overflow else { return difference }
+    return left.seconds < 0 ? .min : .max
+  }
+}

@@ -1,0 +1,23 @@
+// What Swift's Glibc module does not import: epoll, eventfd, accept4, flock.
+#pragma once
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1
+#endif
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+// accept4 hides behind _GNU_SOURCE, which a module cannot set for glibc's headers.
+extern int accept4(int, struct sockaddr *, socklen_t *, int);
