@@ -38,7 +38,7 @@ let package = Package(
     + programs.map { program in
       .executableTarget(
         name: program.name,
-        dependencies: ["Wire", "Accounts", "Token", "FastCGI", "Endpoint"]
+        dependencies: ["Wire", "Accounts", "Token", "FastCGI", "Endpoint", "CSystem"]
           + (program.store ? ["Store"] : []) + (program.hashing ? ["PasswordHash", "SignIn"] : []))
     } + [
       .testTarget(name: "WireTests", dependencies: ["Wire"]),

@@ -28,15 +28,20 @@ package enum BodyRule: Sendable {
 /// - Parameters:
 ///   - methods: What is allowed; everything else is answered 405.
 ///   - settings: The program's settings.
+///   - keys: The keys, read again before a request if the directory has changed.
 ///   - body: Whether a JSON body is required.
 ///   - threads: How many requests are worked on at once.
 ///   - handler: The route's own work.
 package func serve(
-  _ methods: Method..., settings: Settings, reading body: BodyRule = .none, threads: Int = 8,
+  _ methods: Method..., settings: Settings, keys: KeyStore, reading body: BodyRule = .none,
+  threads: Int = 8,
   _ handler: @escaping @Sendable (Call) throws -> Answer
 ) -> Never {
   let log = Log(program: programName(), level: settings.logLevel)
-  let route = Route(methods: methods, body: body, settings: settings, log: log, handler: handler)
+  let route = Route(methods: methods, body: body, settings: settings, log: log) { call in
+    try keys.refresh()
+    return try handler(call)
+  }
   FastCGI.serve(
     ServeOptions(
       program: log.program, threads: threads, maximumBody: body == .json ? 16_384 : 0,

@@ -4,6 +4,7 @@
 
 import Accounts
 import FastCGI
+import Token
 
 /// What `check` decided.
 package enum CheckAnswer: Sendable {
@@ -14,12 +15,16 @@ package enum CheckAnswer: Sendable {
 ///
 /// - Parameters:
 ///   - settings: The program's settings.
+///   - keys: The keys, read again before a request if the directory has changed.
 ///   - decide: Allows by returning, denies by throwing.
 package func serveCheck(
-  settings: Settings, _ decide: @escaping @Sendable (Call) throws -> CheckAnswer
+  settings: Settings, keys: KeyStore, _ decide: @escaping @Sendable (Call) throws -> CheckAnswer
 ) -> Never {
   let log = Log(program: programName(), level: settings.logLevel)
-  let gate = Gate(settings: settings, log: log, decide: decide)
+  let gate = Gate(settings: settings, log: log) { call in
+    try keys.refresh()
+    return try decide(call)
+  }
   FastCGI.serve(
     ServeOptions(
       program: log.program, threads: 80, maximumBody: 0, kind: .threads,

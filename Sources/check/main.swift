@@ -12,8 +12,7 @@ let settings = Settings.load()
 let keys = orExit(try KeyStore(directory: settings.keys, signing: false))
 let store = orExit(try SQLiteStore(at: settings.database))
 
-serveCheck(settings: settings) { call in
-  try keys.refresh()
+serveCheck(settings: settings, keys: keys) { call in
   let caller = try call.caller(keys, store)
   try call.require(caller.account)
   return .allowed(caller)

@@ -9,8 +9,7 @@ let settings = Settings.load()
 let keys = orExit(try KeyStore(directory: settings.keys, signing: false))
 let store = orExit(try SQLiteStore(at: settings.database))
 
-serve(.get, settings: settings, threads: 2) { _ in
-  try keys.refresh()
+serve(.get, settings: settings, keys: keys, threads: 2) { _ in
   _ = try store.marks()
   return .done()
 }

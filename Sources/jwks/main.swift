@@ -8,7 +8,6 @@ import Token
 let settings = Settings.load()
 let keys = orExit(try KeyStore(directory: settings.keys, signing: false))
 
-serve(.get, settings: settings) { _ in
-  try keys.refresh()
-  return .document(keys.jwks(), type: "application/jwk-set+json", maximumAge: 300)
+serve(.get, settings: settings, keys: keys) { _ in
+  .document(keys.jwks(), type: "application/jwk-set+json", maximumAge: 300)
 }

@@ -15,7 +15,7 @@ let keys = orExit(try KeyStore(directory: settings.keys, signing: true))
 let store = orExit(try SQLiteStore(at: settings.database))
 let passwords = orExit(try Passwords())
 
-serve(.post, settings: settings, reading: .json, threads: Passwords.threads) { call in
+serve(.post, settings: settings, keys: keys, reading: .json, threads: Passwords.threads) { call in
   let members = try call.members("username", "password")
   let password = try call.password(members[1])
   let attempt = Attempt(presenting: members[0], from: call.network)

@@ -12,8 +12,7 @@ let settings = Settings.load()
 let keys = orExit(try KeyStore(directory: settings.keys, signing: false))
 let store = orExit(try SQLiteStore(at: settings.database))
 
-serve(.post, settings: settings) { call in
-  try keys.refresh()
+serve(.post, settings: settings, keys: keys) { call in
   guard let token = try? call.accessToken(keys, allowingExpired: true) else {
     return .done(clearingCookie: true)
   }

@@ -9,8 +9,7 @@ let settings = Settings.load()
 let keys = orExit(try KeyStore(directory: settings.keys, signing: false))
 let store = orExit(try SQLiteStore(at: settings.database))
 
-serve(.get, settings: settings) { call in
-  try keys.refresh()
+serve(.get, settings: settings, keys: keys) { call in
   let caller = try call.caller(keys, store)
   let account = caller.account
   return .json(

@@ -17,7 +17,7 @@ let store = orExit(try SQLiteStore(at: settings.database))
 let policy = orExit(try PasswordPolicy(settings))
 let passwords = orExit(try Passwords())
 
-serve(.post, settings: settings, reading: .json, threads: Passwords.threads) { call in
+serve(.post, settings: settings, keys: keys, reading: .json, threads: Passwords.threads) { call in
   let caller = try call.caller(keys, store)
   let members = try call.members("current_password", "new_password")
   let current = try call.password(members[0])

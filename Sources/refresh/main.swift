@@ -12,8 +12,7 @@ let settings = Settings.load()
 let keys = orExit(try KeyStore(directory: settings.keys, signing: true))
 let store = orExit(try SQLiteStore(at: settings.database))
 
-serve(.post, settings: settings, threads: 32) { call in
-  try keys.refresh()
+serve(.post, settings: settings, keys: keys, threads: 32) { call in
   let planted = call.cookiesAgainstPlanting
   switch call.refreshCookie(keys) {
   case .none:

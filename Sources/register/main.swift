@@ -16,7 +16,7 @@ let store = orExit(try SQLiteStore(at: settings.database))
 let policy = orExit(try PasswordPolicy(settings))
 let passwords = orExit(try Passwords())
 
-serve(.post, settings: settings, reading: .json, threads: Passwords.threads) { call in
+serve(.post, settings: settings, keys: keys, reading: .json, threads: Passwords.threads) { call in
   guard call.settings.isRegistrationOpen else { throw Refusal.registrationClosed }
   let members = try call.members("username", "password")
   guard let username = Username(members[0]) else { throw Refusal.invalidUsername }

@@ -9,8 +9,7 @@ let settings = Settings.load()
 let keys = orExit(try KeyStore(directory: settings.keys, signing: false))
 let store = orExit(try SQLiteStore(at: settings.database))
 
-serve(.post, settings: settings) { call in
-  try keys.refresh()
+serve(.post, settings: settings, keys: keys) { call in
   let caller = try call.caller(keys, store)
   guard try store.revoke(caller.account.id) != nil else { throw Refusal.invalidToken }
   call.note(.revoked, account: caller.account.id, session: caller.session.id)

@@ -12,8 +12,7 @@ let settings = Settings.load()
 let keys = orExit(try KeyStore(directory: settings.keys, signing: false))
 let store = orExit(try SQLiteStore(at: settings.database))
 
-serve(.get, .delete, settings: settings) { call in
-  try keys.refresh()
+serve(.get, .delete, settings: settings, keys: keys) { call in
   let named = call.pathInfo
   guard named.isEmpty == call.isRead else { throw Refusal.methodNotAllowed }
   let caller = try call.caller(keys, store)
