@@ -1,0 +1,84 @@
+// How a program comes to its requests, and how it ends.
+//
+// `--socket PATH`, or a listening socket as standard input (systemd, spawn-fcgi), or else one CGI
+// request. The option is looked at first: libfcgi's own FCGX_IsCGI asks about descriptor 0 only.
+
+import CSystem
+import Glibc
+
+/// Exit statuses: a wrong setting will be wrong again, a failing system may recover.
+let exitWrongUse: Int32 = 100
+let exitSystemFailure: Int32 = 111
+
+/// Serves requests until SIGTERM or SIGINT, or answers one CGI request; then exits with 0.
+///
+/// - Parameters:
+///   - options: How the program is served.
+///   - arguments: The command line, the program's own name first.
+///   - handler: What answers a request.
+package func serve(
+  _ options: ServeOptions, arguments: [String], _ handler: @escaping Handler
+) -> Never {
+  var options = options
+  let command: ServeCommand
+  do throws(UsageError) {
+    command = try ServeCommand(arguments.dropFirst())
+  } catch {
+    leave(options, "\(error.message); see --help", exitWrongUse)
+  }
+  if command.help {
+    writeAll(Array(helpText(options).utf8), to: STDOUT_FILENO)
+    exit(0)
+  }
+  options.threads = command.threads ?? options.threads
+  // A peer that hangs up must cost its connection only.
+  signal(SIGPIPE, SIG_IGN)
+
+  do throws(SystemError) {
+    let listener: Listener
+    if let path = command.socket {
+      listener = try Listener(path: path)
+    } else if isListening(STDIN_FILENO) {
+      listener = Listener(inherited: STDIN_FILENO, isLast: false)
+    } else {
+      guard unsafe getenv("REQUEST_METHOD") != nil || isatty(STDIN_FILENO) == 0 else {
+        leave(options, "no request in the environment and no --socket; see --help", exitWrongUse)
+      }
+      answerCGI(options, handler)
+      exit(0)
+    }
+    let how = command.socket ?? "inherited socket"
+    let server = try Server(options, listener: listener, handler)
+    try stopOnSignals(server)
+    options.log(.started(how))
+    try server.run()
+  } catch {
+    leave(options, error.message, exitSystemFailure)
+  }
+  options.log(.stopped)
+  exit(0)
+}
+
+/// Lets SIGTERM and SIGINT stop a server.
+///
+/// The signals are blocked in every thread and taken by one that waits for them, so that no system
+/// call of a request under way is interrupted: libfcgi takes EINTR for a broken connection.
+private func stopOnSignals(_ server: Server) throws(SystemError) {
+  var signals = sigset_t()
+  unsafe sigemptyset(&signals)
+  unsafe sigaddset(&signals, SIGTERM)
+  unsafe sigaddset(&signals, SIGINT)
+  unsafe pthread_sigmask(SIG_BLOCK, &signals, nil)
+  _ = try startThread(stackSize: 65_536) { [signals] in
+    var waited = signals
+    var signal: Int32 = 0
+    unsafe sigwait(&waited, &signal)
+    server.stop()
+  }
+}
+
+/// One line on standard error, and the end.
+private func leave(_ options: ServeOptions, _ message: String, _ status: Int32) -> Never {
+  writeAll(Array("\(options.program): \(message)\n".utf8), to: STDERR_FILENO)
+  exit(status)
+}
