@@ -22,6 +22,13 @@ package struct Account: Equatable, Sendable {
     self.createdAt = createdAt
   }
 
+  /// The account after "sign out everywhere".
+  package var withRaisedVersion: Account {
+    Account(
+      id: id, username: username, groups: groups, version: version + 1, isDisabled: isDisabled,
+      createdAt: createdAt)
+  }
+
   /// Whether the account may have sessions and its tokens count, as far as the version goes.
   package func honours(version presented: Int64) -> Bool {
     !isDisabled && version == presented

@@ -152,8 +152,8 @@ package protocol AccountStore: Sendable {
   func confirm(_ seen: [(session: SessionID, generation: Int64)]) throws(StoreError)
   /// Ends a session, of this account only if one is given; false if there is none.
   func endSession(_ session: SessionID, of account: AccountID?) throws(StoreError) -> Bool
-  /// Deletes sessions past their end, outdated ones, spent counters; how many sessions.
-  func prune(at now: NumericDate) throws(StoreError) -> Int
+  /// Deletes sessions past their end or unused since a date, and spent counters; how many sessions.
+  func prune(at now: NumericDate, unusedSince: NumericDate) throws(StoreError) -> Int
 
   // Accounts
 

@@ -15,9 +15,9 @@ package struct Password: Equatable, Sendable {
 
   /// Normalizes a password.
   ///
-  /// - Returns: nil if it is empty or has more than 1024 bytes.
+  /// - Returns: nil if it has more than 1024 bytes.
   package init?(_ text: String) {
-    guard (1...Password.maximumByteCount).contains(text.utf8.count) else { return nil }
+    guard text.utf8.count <= Password.maximumByteCount else { return nil }
     // The standard library's own normalizer: the only one without another library, and public
     // to those who ask for it by name.
     let normalized = text._nfc

@@ -1,0 +1,21 @@
+import Accounts
+import CSystem
+
+/// The wall clock: the only place that reads it.
+package enum Clock {
+  package static func now() -> NumericDate {
+    var time = timespec()
+    unsafe clock_gettime(CLOCK_REALTIME, &time)
+    return NumericDate(seconds: Int64(time.tv_sec))
+  }
+}
+
+/// A date as RFC 3339 §5.6 writes it, in UTC: `2026-01-02T03:04:05Z`.
+package func timestamp(_ date: NumericDate) -> String {
+  var seconds = time_t(date.seconds)
+  var parts = tm()
+  guard unsafe gmtime_r(&seconds, &parts) != nil else { return String(date.seconds) }
+  func two(_ number: Int32) -> String { number < 10 ? "0\(number)" : "\(number)" }
+  return "\(parts.tm_year + 1_900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday))"
+    + "T\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec))Z"
+}
