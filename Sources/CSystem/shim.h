@@ -1,8 +1,5 @@
 // What Swift's Glibc module does not import: epoll, eventfd, accept4, flock.
 #pragma once
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE 1
-#endif
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -19,5 +16,6 @@
 #include <time.h>
 #include <unistd.h>
 
-// accept4 hides behind _GNU_SOURCE, which a module cannot set for glibc's headers.
+// accept4 hides behind _GNU_SOURCE. Setting it here would give the types that Swift's Glibc module
+// imports, too, a second and different form, and no file could import both.
 extern int accept4(int, struct sockaddr *, socklen_t *, int);

@@ -48,6 +48,15 @@ extension Connection {
       "UPDATE account SET password_hash = ?2 WHERE id = ?1", .text(account.text), .text(hash)) > 0
   }
 
+  /// Stores a hash of the same password, unless another login was first.
+  func replace(
+    _ old: String, with new: String, of account: AccountID
+  ) throws(StoreError) {
+    try run(
+      "UPDATE account SET password_hash = ?3 WHERE id = ?1 AND password_hash = ?2",
+      .text(account.text), .text(old), .text(new))
+  }
+
   /// Stores the flag; false if there is no such account.
   func setDisabled(_ isDisabled: Bool, of account: AccountID) throws(StoreError) -> Bool {
     try run(

@@ -1,4 +1,4 @@
-import Accounts
+package import Accounts
 
 extension SQLiteStore {
   package func revoke(_ account: AccountID) throws(StoreError) -> Int64? {

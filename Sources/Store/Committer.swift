@@ -57,7 +57,7 @@ final class Committer: @unchecked Sendable {
     }
     guard let thread else { return }
     work.raise()
-    unsafe pthread_join(thread, nil)
+    pthread_join(thread, nil)
   }
 
   private func enqueue(_ job: PendingJob) throws(StoreError) {
@@ -128,25 +128,31 @@ extension Committer {
 
   /// Takes the lock and commits what waits by then.
   private func commitNext() {
-    var jobs: [PendingJob] = []
-    var failure: StoreError?
     do throws(StoreError) {
-      let held = try lock.hold()
-      let writer = try openWriter()
-      guard try begin(writer, under: held) else { return }
-      jobs = take(options.batch)
+      try lock.hold { held throws(StoreError) in
+        let writer = try openWriter()
+        guard try begin(writer, under: held) else { return }
+        commit(writer, under: held)
+      }
+    } catch {
+      writer = nil
+      finish(take(.max), with: error)
+    }
+  }
+
+  private func commit(_ writer: Writer, under held: borrowing WriteLock.Held) {
+    let jobs = take(options.batch)
+    do throws(StoreError) {
       try writer.commit(jobs, under: held)
-      // They need not wait for the checkpoint.
+      // Their callers need not wait for the checkpoint.
       finish(jobs, with: nil)
-      jobs = []
       writer.checkpointIfDue(under: held)
     } catch {
-      failure = error
-      // Whatever broke, the next writer starts from the file as it is then.
-      self.writer = nil
+      finish(jobs, with: error)
+      // A log that was copied can start anew in the room it has; whatever else broke, the next
+      // transaction starts from the file as it is then.
+      if error == .full { writer.checkpoint(under: held) } else { self.writer = nil }
     }
-    guard let failure else { return }
-    finish(jobs.isEmpty ? take(.max) : jobs, with: failure)
   }
 
   private func openWriter() throws(StoreError) -> Writer {

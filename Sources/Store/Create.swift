@@ -1,4 +1,4 @@
-import Accounts
+package import Accounts
 import CSystem
 import Glibc
 
@@ -11,8 +11,12 @@ extension SQLiteStore {
   /// - Parameter path: Where it shall lie.
   /// - Throws: `unreadable` if something lies there already or the directory cannot be written.
   package static func create(at path: String) throws(StoreError) {
-    let held = try WriteLock(of: path).hold()
-    defer { _ = consume held }
+    try WriteLock(of: path).hold { _ throws(StoreError) in
+      try createAlone(at: path)
+    }
+  }
+
+  private static func createAlone(at path: String) throws(StoreError) {
     // The log of a database that was deleted would be replayed into the new one.
     for name in [path, path + "-wal", path + "-journal"] where fileExists(name) {
       throw .unreadable("\(name) exists already")
@@ -34,11 +38,11 @@ extension SQLiteStore {
   /// - Throws: `schema` if a newer program made it; each step is taken whole or not at all.
   package static func migrate(at path: String) throws(StoreError) {
     guard fileExists(path) else { throw .unreadable("there is no \(path)") }
-    let held = try WriteLock(of: path).hold()
-    defer { _ = consume held }
-    let connection = try Connection(migrating: path, patience: .seconds(5))
-    _ = try Schema.version(of: connection, at: path)
-    try Schema.migrate(connection)
+    try WriteLock(of: path).hold { _ throws(StoreError) in
+      let connection = try Connection(migrating: path, patience: .seconds(5))
+      _ = try Schema.version(of: connection, at: path)
+      try Schema.migrate(connection)
+    }
   }
 
   private static func fill(_ draft: String) throws(StoreError) {

@@ -1,4 +1,4 @@
-import Accounts
+package import Accounts
 
 extension SQLiteStore {
   package func credentials(named username: Username) throws(StoreError) -> Credentials? {

@@ -1,4 +1,4 @@
-import Accounts
+package import Accounts
 
 /// Accounts, sessions and attempts in one SQLite file.
 ///

@@ -91,16 +91,14 @@ extension Connection {
     return evicted.reversed()
   }
 
-  /// Deletes sessions past their end and those of another version than their account's.
-  func pruneSessions(at now: NumericDate) throws(StoreError) -> Int {
-    let ended = try run("DELETE FROM session WHERE expires_at <= ?1", .integer(now.seconds))
-    let outdated = try run(
-      """
-      DELETE FROM session WHERE id IN (
-        SELECT s.id FROM account AS a JOIN session AS s ON s.account = a.id
-        WHERE s.version <> a.version OR a.is_disabled)
-      """)
-    return ended + outdated
+  /// Deletes sessions past their end; how many.
+  func deleteSessions(endedBy now: NumericDate) throws(StoreError) -> Int {
+    try run("DELETE FROM session WHERE expires_at <= ?1", .integer(now.seconds))
+  }
+
+  /// Deletes sessions that were last refreshed before a date; how many.
+  func deleteSessions(unusedSince date: NumericDate) throws(StoreError) -> Int {
+    try run("DELETE FROM session WHERE last_used_at < ?1", .integer(date.seconds))
   }
 }
 

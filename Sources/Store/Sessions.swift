@@ -1,4 +1,4 @@
-import Accounts
+package import Accounts
 
 extension SQLiteStore {
   package func refresh(
@@ -57,10 +57,15 @@ extension SQLiteStore {
     }
   }
 
-  package func prune(at now: NumericDate) throws(StoreError) -> Int {
+  package func prune(
+    at now: NumericDate, unusedSince: NumericDate
+  ) throws(StoreError) -> Int {
     try committer.write { connection throws(StoreError) in
       try connection.pruneAttempts(at: now)
-      return try connection.pruneSessions(at: now)
+      let ended = try connection.deleteSessions(endedBy: now)
+      let unused = try connection.deleteSessions(unusedSince: unusedSince)
+      if unused > 0 { try connection.raiseRevocations() }
+      return ended + unused
     }
   }
 }

@@ -1,4 +1,4 @@
-import Accounts
+package import Accounts
 
 extension SQLiteStore {
   package func register(
@@ -21,7 +21,9 @@ extension SQLiteStore {
         return obstacle
       }
       let account = start.verified.account.id
-      if let hash = start.newHash { _ = try connection.setPasswordHash(hash, of: account) }
+      if let hash = start.newHash {
+        try connection.replace(start.verified.passwordHash, with: hash, of: account)
+      }
       try connection.begin(start, at: now)
       let evicted = try connection.evictSessions(
         of: account, beyond: start.maximumSessions, keeping: start.session.id, at: now)
@@ -84,10 +86,12 @@ extension Connection {
     if let seconds = try secondsBanned(start.attempt, at: now) {
       return .banned(seconds: seconds)
     }
-    let verified = start.verified
-    let isCurrent = try credentials(of: verified.account.id) == verified
-    guard isCurrent, !verified.account.isDisabled, start.session.account == verified.account.id,
-      start.session.version == verified.account.version + raise
+    // The version says it all: another password raises it. Another hash of the same version is
+    // the same password, hashed anew by a login at the same moment.
+    let verified = start.verified.account
+    guard let current = try credentials(of: verified.id)?.account,
+      current.honours(version: verified.version), start.session.account == verified.id,
+      start.session.version == verified.version + raise
     else { return .outdated }
     return nil
   }

@@ -14,7 +14,7 @@ enum Value {
 
   init(_ sql: StaticString, on database: borrowing Database) throws(StoreError) {
     var prepared: OpaquePointer?
-    let code = unsafe sql.withUTF8Buffer { text in
+    let code = sql.withUTF8Buffer { text in
       unsafe text.withMemoryRebound(to: CChar.self) { text in
         unsafe sqlite3_prepare_v3(
           database.handle, text.baseAddress, Int32(text.count),
@@ -48,7 +48,7 @@ enum Value {
 
   private func bind(_ text: String, at index: Int32) -> Int32 {
     var text = text
-    return unsafe text.withUTF8 { bytes in
+    return text.withUTF8 { bytes in
       unsafe bytes.withMemoryRebound(to: CChar.self) { bytes in
         unsafe csqlite_bind_text(handle, index, bytes.baseAddress, Int32(bytes.count))
       }

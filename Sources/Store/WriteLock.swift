@@ -22,29 +22,33 @@ final class WriteLock {
     if descriptor >= 0 { close(descriptor) }
   }
 
-  /// Proof that the lock is held, and its release.
-  ///
-  /// What writes takes it as an argument, so that it cannot be called without.
+  /// Proof that the lock is held: what writes takes it as an argument, so that it cannot be
+  /// called without.
   struct Held: ~Copyable {
-    fileprivate let descriptor: Int32
-
-    deinit {
-      flock(descriptor, LOCK_UN)
-    }
+    fileprivate init() {}
   }
 
-  /// Waits for the lock, in the order in which the processes came.
+  /// Waits for the lock, behind the processes that came before, and holds it meanwhile.
   ///
-  /// - Returns: The lock, held until the value goes.
-  /// - Throws: `unreadable` if the file can be neither opened nor locked.
-  func hold() throws(StoreError) -> Held {
+  /// - Parameter body: What is done under the lock.
+  /// - Returns: What the body returned.
+  /// - Throws: What the body threw; `unreadable` if the file can be neither opened nor locked.
+  func hold<T>(
+    _ body: (borrowing Held) throws(StoreError) -> T
+  ) throws(StoreError) -> T {
+    try acquire()
+    defer { flock(descriptor, LOCK_UN) }
+    return try body(Held())
+  }
+
+  private func acquire() throws(StoreError) {
     while true {
       if descriptor < 0 { descriptor = try open() }
       guard flock(descriptor, LOCK_EX) == 0 else {
         guard errno == EINTR else { throw failure("lock") }
         continue
       }
-      if isInPlace() { return Held(descriptor: descriptor) }
+      if isInPlace() { return }
       // Somebody deleted it: others lock the file that is there now.
       close(descriptor)
       descriptor = -1
@@ -65,8 +69,10 @@ final class WriteLock {
   private func isInPlace() -> Bool {
     var held = stat()
     var found = stat()
-    return unsafe fstat(descriptor, &held) == 0 && unsafe stat(path, &found) == 0
-      && held.st_ino == found.st_ino && held.st_dev == found.st_dev
+    guard unsafe fstat(descriptor, &held) == 0, unsafe stat(path, &found) == 0 else {
+      return false
+    }
+    return held.st_ino == found.st_ino && held.st_dev == found.st_dev
   }
 
   private func failure(_ action: String) -> StoreError {

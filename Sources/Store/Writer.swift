@@ -81,11 +81,6 @@ import CSQLite
     }
   }
 
-  /// Ends a transaction for which no job is left.
-  func abandon(under lock: borrowing WriteLock.Held) {
-    connection.rollback()
-  }
-
   /// Copies the write-ahead log into the database if it has grown over its limit.
   ///
   /// It never fails a commit: what it could not do it tries again later.
@@ -96,6 +91,12 @@ import CSQLite
       if pages < options.logPages { checkpointAt = options.logPages }
       return
     }
+    checkpoint(under: lock)
+  }
+
+  /// Copies the write-ahead log into the database, so that the next commit starts it anew.
+  func checkpoint(under lock: borrowing WriteLock.Held) {
+    let pages = unsafe Int(logPages.pointee)
     // Long enough for the reads under way, which take microseconds; a reader that stays longer
     // must not hold up the writers.
     connection.database.wait(atMost: .milliseconds(10))
