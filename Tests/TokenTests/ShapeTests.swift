@@ -97,19 +97,18 @@ import Wire
   }
 
   @Test func `may reach the longest accepted, and one more is refused undecoded (T032)`() throws {
-    // Adds characters until the token is exactly as long as may be.
-    var filler = 5_000
-    var token: [UInt8] = []
-    while token.count < UnverifiedJWS.maximumByteCount {
-      let text = "\"" + String(repeating: "x", count: filler) + "\""
-      token = try fixture.token(Fixture.payload("x", text))
-      filler += 1
+    func token(_ filler: Int) throws -> [UInt8] {
+      try fixture.token(Fixture.payload("x", "\"" + String(repeating: "x", count: filler) + "\""))
     }
-    if token.count == UnverifiedJWS.maximumByteCount { #expect(fixture.refusal(token) == nil) }
-    let text = "\"" + String(repeating: "x", count: filler - 5) + "\""
-    let shorter = try fixture.token(Fixture.payload("x", text))
-    #expect(shorter.count <= UnverifiedJWS.maximumByteCount)
-    #expect(fixture.refusal(shorter) == nil)
+    // Three bytes of payload are four of token; of four lengths in a row base64 skips one.
+    let limit = UnverifiedJWS.maximumByteCount
+    let estimate = (limit - (try token(0).count)) * 3 / 4
+    let tokens = try (estimate - 4...estimate + 4).map(token)
+    for token in tokens {
+      #expect(fixture.refusal(token) == (token.count <= limit ? nil : .tooLong))
+    }
+    #expect(tokens.contains { (limit - 1...limit).contains($0.count) })
+    #expect(tokens.contains { (limit + 1...limit + 2).contains($0.count) })
     for size in [8_193, 65_536, 1_048_576] {
       // Not base64 at all: had it been decoded first, it would be malformed.
       #expect(fixture.refusal([UInt8](repeating: 0xff, count: size)) == .tooLong)
