@@ -137,9 +137,15 @@ export function createAuth({
     return token;
   }
 
+  // After a 401: the token is spent, whatever its clock says.
+  function replace(used, mine) {
+    if (token === used) ends = 0;
+    return renew(used, mine);
+  }
+
   async function refresh(bad) {
     const mine = epoch;
-    if (channel && !usable(bad)) { // a tab that has a token answers within milliseconds
+    if (channel && !usable(bad) && notBefore < now()) { // a tab that has one answers at once
       post({ ask: true });
       await Promise.race([sleep(50), new Promise((done) => { heard = done; })]);
     }
@@ -216,7 +222,8 @@ export function createAuth({
     } else if (data.out) {
       leave("elsewhere", true);
     } else if (data.signin || status === "unknown"
-      || (status === "signedin" && user.id === data.user.id && data.left > left())) {
+      || (status === "signedin" && user.id === data.user.id
+      && data.token !== token && data.left > left())) {
       take(data, now()); // a signed-out tab follows a sign-in, never a mere refresh
     }
   };
@@ -250,7 +257,7 @@ export function createAuth({
     const response = await go(input, used);
     // A stream is spent: its 401 is the caller's.
     if (response.status !== 401 || !used || init?.body?.getReader) return response;
-    return go(second, await unless(signal, renew(used, mine)));
+    return go(second, await unless(signal, replace(used, mine)));
   }
 
   function attach(axios) {
@@ -269,7 +276,7 @@ export function createAuth({
       const { status, config } = outcome.response ?? outcome;
       const ours = config?.tallystick;
       if (status !== 401 || !ours?.used || ours.again) return settle(outcome);
-      await renew(ours.used, ours.mine);
+      await replace(ours.used, ours.mine);
       return axios.request({ ...config, data: ours.data });
     };
     const second = response.use(retry((it) => it), retry((error) => { throw error; }));
@@ -286,7 +293,7 @@ export function createAuth({
       return await go(used);
     } catch (error) {
       if (error.code !== "invalid_token") throw error;
-      return go(await renew(used, mine));
+      return go(await replace(used, mine));
     }
   }
 
