@@ -29,8 +29,8 @@ extension Call {
     case .repeated:
       note(.tokenRefused, reason: "two Authorization headers")
     case .single(let header):
-      switch Authorization.bearer(Array(header)) {
-      case .token(let token): return token
+      switch Authorization.bearer(header) {
+      case .token(let token): return Array(token)
       case .none: note(.tokenRefused, .debug, reason: "no bearer token")
       case .malformed: note(.tokenRefused, reason: "malformed Authorization header")
       }
@@ -58,20 +58,27 @@ extension Call {
   ///
   /// - Throws: `invalid_token`, or what the store throws.
   package func caller(_ keys: KeyStore, _ store: any AccountStore) throws -> Caller {
-    let token = try accessToken(keys)
+    let caller = try caller(try accessToken(keys), store)
+    confirm(caller, store)
+    return caller
+  }
+
+  /// Holds a verified token to its session and account as they stand.
+  ///
+  /// - Throws: `invalid_token`, or what the store throws.
+  package func caller(_ token: VerifiedAccessToken, _ store: any AccountStore) throws -> Caller {
     guard let standing = try store.standing(of: token.claims.session) else {
       note(.tokenRefused, session: token.claims.session, reason: "no such session")
       throw Refusal.invalidToken
     }
     try honour(token, standing)
-    confirm(token, standing, store)
     return Caller(token: token, standing: standing)
   }
 
   /// Holds a verified token to its session and account as they stand.
   ///
   /// - Throws: `invalid_token`; the reason is in the log.
-  package func honour(_ token: VerifiedAccessToken, _ standing: Standing) throws(Refusal) {
+  private func honour(_ token: VerifiedAccessToken, _ standing: Standing) throws(Refusal) {
     let claims = token.claims
     guard
       standing.honours(account: claims.subject, version: claims.version, at: time),
@@ -86,15 +93,13 @@ extension Call {
   }
 
   /// Notes that the client has this generation; failing to is no reason to refuse it.
-  private func confirm(
-    _ token: VerifiedAccessToken, _ standing: Standing, _ store: any AccountStore
-  ) {
-    let generation = token.claims.generation
-    guard standing.session.confirming(generation: generation) != nil else { return }
+  private func confirm(_ caller: Caller, _ store: any AccountStore) {
+    let generation = caller.token.claims.generation
+    guard caller.session.confirming(generation: generation) != nil else { return }
     do throws(StoreError) {
-      try store.confirm([(token.claims.session, generation)])
+      try store.confirm([(caller.session.id, generation)])
     } catch {
-      note(.unavailable, .warning, session: token.claims.session, reason: error.reason)
+      note(.unavailable, .warning, session: caller.session.id, reason: error.reason)
     }
   }
 }

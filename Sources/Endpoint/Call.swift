@@ -50,7 +50,7 @@ package struct Call: Sendable {
     switch request.parameters.value("HTTP_AUTHORIZATION") {
     case .repeated: return true
     case .single(let header):
-      if case .none = Authorization.bearer(Array(header)) { break }
+      if case .none = Authorization.bearer(header) { break }
       return true
     case .absent: break
     }
