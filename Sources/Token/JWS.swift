@@ -76,6 +76,9 @@ package struct UnverifiedJWS: Sendable {
   }
 
   /// The compact serialization of a header and a payload, signed by what is given.
+  ///
+  /// - Throws: `tooLong` for a token that would be refused (an account of very many groups), and
+  ///   what `signature` throws.
   static func sign(
     header: [(String, JSON)], payload: [(String, JSON)],
     _ signature: (_ input: [UInt8]) throws(TokenError) -> [UInt8]
@@ -86,6 +89,7 @@ package struct UnverifiedJWS: Sendable {
     let signed = try signature(token)
     token.append(UInt8(ascii: "."))
     token += Base64URL.encodeBytes(signed)
+    guard token.count <= maximumByteCount else { throw .tooLong }
     return String(decoding: token, as: UTF8.self)
   }
 }

@@ -5,7 +5,8 @@
 //   refresh.secret    0400  the secret of refresh tokens, 256 bits as base64url
 //
 // A key is written before the set names it, and removed after the set has forgotten it. So a
-// crash between any two steps leaves a set whose keys are all there.
+// crash between any two steps leaves a set whose keys are all there; at worst a private key stays
+// behind that nobody knows. Changes queue behind a lock on the directory.
 
 package import Accounts
 import CSystem
@@ -34,8 +35,14 @@ package struct KeyDirectory: Sendable {
   ///
   /// - Throws: `KeyError` if there is a set already, or for what the system said.
   package func create(algorithm: SignatureAlgorithm, at now: NumericDate) throws(KeyError) {
-    guard !exists else { throw KeyError("\(setFile) exists: keys are rotated, never replaced") }
     try KeyFile.makeDirectory(path, mode: 0o755)
+    try KeyFile.exclusively(in: path) { () throws(KeyError) in
+      try fill(algorithm, at: now)
+    }
+  }
+
+  private func fill(_ algorithm: SignatureAlgorithm, at now: NumericDate) throws(KeyError) {
+    guard !exists else { throw KeyError("\(setFile) exists: keys are rotated, never replaced") }
     try KeyFile.makeDirectory(privateDirectory, mode: 0o700)
     let secret: [UInt8]
     do throws(RandomError) {
@@ -66,6 +73,14 @@ package struct KeyDirectory: Sendable {
   package func rotate(
     at now: NumericDate, algorithm: SignatureAlgorithm?
   ) throws(KeyError) -> String? {
+    try KeyFile.exclusively(in: path) { () throws(KeyError) in
+      try turn(at: now, algorithm)
+    }
+  }
+
+  private func turn(
+    at now: NumericDate, _ algorithm: SignatureAlgorithm?
+  ) throws(KeyError) -> String? {
     var set = try load()
     guard let next = set.keys.firstIndex(where: { $0.status == .next }) else { return nil }
     let chosen = set.keys[next]
@@ -86,6 +101,10 @@ package struct KeyDirectory: Sendable {
   /// - Returns: The `kid`s retired.
   /// - Throws: `KeyError` for a key that is not previous, or for what the system said.
   package func retire(kid: String?) throws(KeyError) -> [String] {
+    try KeyFile.exclusively(in: path) { () throws(KeyError) in try forget(kid) }
+  }
+
+  private func forget(_ kid: String?) throws(KeyError) -> [String] {
     var set = try load()
     if let kid, set.keys.first(where: { $0.kid == kid })?.status != .previous {
       throw KeyError("\(kid) is no previous key: rotate first")
@@ -96,7 +115,7 @@ package struct KeyDirectory: Sendable {
     set.keys.removeAll { retired.contains($0.kid) }
     try KeyFile.write(set.file, to: setFile, mode: 0o644)
     for kid in retired { _ = unsafe unlink(privateFile(kid)) }
-    try KeyFile.synchronize(directoryOf: privateFile(""))
+    try KeyFile.synchronize(privateDirectory)
     return retired
   }
 
@@ -116,6 +135,10 @@ package struct KeyDirectory: Sendable {
     do throws(KeyError) {
       let key = try SigningKey(pem: bytes, listed.algorithm)
       guard key.kid == listed.kid else { throw KeyError("is not the key its name says") }
+      // A file may state a public half that its private half does not have.
+      guard let probe = try? key.sign(Array(listed.kid.utf8)),
+        listed.key.verify(probe[...], over: Array(listed.kid.utf8)[...])
+      else { throw KeyError("does not match its public half") }
       return key
     } catch {
       throw KeyError("\(file) \(error.reason)")
@@ -126,9 +149,7 @@ package struct KeyDirectory: Sendable {
   func refreshSecret() throws(KeyError) -> [UInt8] {
     let text = try KeyFile.read(secretFile, secret: true)
     guard text.last == 0x0a, let secret = Base64URL.decode(text.dropLast()), secret.count == 32
-    else {
-      throw KeyError("\(secretFile) is not 32 bytes of base64url in one line")
-    }
+    else { throw KeyError("\(secretFile) is not 32 bytes of base64url in one line") }
     return secret
   }
 

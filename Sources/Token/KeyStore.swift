@@ -52,10 +52,13 @@ package final class KeyStore: Sendable {
   ///
   /// - Throws: `KeyError` while the directory is not right; whoever verifies must then deny.
   package func refresh() throws(KeyError) {
-    let known = current
-    guard KeyFile.stamp(directory.setFile) != known.stamp else { return }
-    let read = try Keys(directory, signing: signs, revision: known.revision + 1)
-    keys.withLock { $0 = read }
+    guard KeyFile.stamp(directory.setFile) != current.stamp else { return }
+    // Under the lock: of two threads that read at once, the one with the older set could come
+    // last, and both would give their sets the same revision.
+    try keys.withLock { keys throws(KeyError) in
+      guard KeyFile.stamp(directory.setFile) != keys.stamp else { return }
+      keys = try Keys(directory, signing: signs, revision: keys.revision + 1)
+    }
   }
 
   /// Changes with every reading: what was verified before may not count any more.
@@ -100,7 +103,7 @@ package final class KeyStore: Sendable {
   ///   - leeway: How far clocks may differ.
   ///   - maximumLifetime: The longest life that is believed.
   ///   - allowExpired: Whether `exp` may lie in the past.
-  /// - Returns: The claims, and which key signed them.
+  /// - Returns: The token, its claims all held.
   /// - Throws: What does not hold.
   package func verifyAccess(
     _ token: [UInt8], issuer: String, audience: String, at now: NumericDate, leeway: Duration,

@@ -4,7 +4,7 @@ import Wire
 
 /// The system's random source.
 package enum Random {
-  /// Random bytes.
+  /// Random bytes, at most 256: more could come in parts (getrandom(2)).
   ///
   /// - Throws: `RandomError` if the system gives none; nothing weaker takes its place.
   package static func bytes(_ count: Int) throws(RandomError) -> [UInt8] {

@@ -1,7 +1,7 @@
 /// A JSON value.
 ///
 /// RFC 8259.
-package indirect enum JSON: Equatable, Sendable {
+package enum JSON: Equatable, Sendable {
   case null
   case bool(Bool)
   case number(JSONNumber)

@@ -29,6 +29,26 @@ extension JSON {
   }
 }
 
+/// The names of an object so far, compared by their bytes: Swift's strings are equal also where
+/// they are only canonically equivalent.
+private struct MemberNames {
+  private var few: [String] = []
+  private var many: Set<[UInt8]> = []
+
+  /// Takes a name; false if it is there already.
+  mutating func insert(_ name: String) -> Bool {
+    // An object of ours has a dozen members: comparing them beats hashing them. A stranger's
+    // object has as many as it likes, and must not cost their square.
+    guard few.count == 16 else {
+      if few.contains(where: { $0.utf8.elementsEqual(name.utf8) }) { return false }
+      few.append(name)
+      return true
+    }
+    if many.isEmpty { many = Set(few.map { Array($0.utf8) }) }
+    return many.insert(Array(name.utf8)).inserted
+  }
+}
+
 private struct JSONParser {
   let bytes: [UInt8]
   let maximumDepth: Int
@@ -83,15 +103,14 @@ private struct JSONParser {
   private mutating func object(depth: Int) throws(JSONError) -> JSONObject {
     position += 1
     var members: [(String, JSON)] = []
-    // Swift's strings compare by canonical equivalence; names are bytes.
-    var names: Set<[UInt8]> = []
+    var names = MemberNames()
     if take(UInt8(ascii: "}")) { return JSONObject([]) }
     repeat {
       skipSpace()
       let start = position
       guard next == UInt8(ascii: "\"") else { throw .syntax(offset: position) }
       let name = try string()
-      guard names.insert(Array(name.utf8)).inserted else { throw .duplicateMember(offset: start) }
+      guard names.insert(name) else { throw .duplicateMember(offset: start) }
       guard take(UInt8(ascii: ":")) else { throw .syntax(offset: position) }
       members.append((name, try value(depth: depth)))
     } while take(UInt8(ascii: ","))

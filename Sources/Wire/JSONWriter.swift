@@ -39,6 +39,7 @@ extension JSON {
     for scalar in text.unicodeScalars {
       switch scalar.value {
       case 0x22, 0x5c: bytes += [UInt8(ascii: "\\"), UInt8(scalar.value)]
+      case 0x20..<0x7f: bytes.append(UInt8(scalar.value))
       case 0..<0x20, 0x7f...0x9f, 0x200e, 0x200f, 0x2028...0x202e, 0x2066...0x2069, 0xfeff:
         let digits = String(scalar.value, radix: 16)
         bytes += "\\u".utf8
