@@ -1,5 +1,6 @@
 import Accounts
 import CSQLite
+import Glibc
 
 /// A value for a parameter of a statement.
 enum Value {
@@ -57,9 +58,10 @@ enum Value {
 
   /// Goes to the next row; nil after the last.
   func step() throws(StoreError) -> Row? {
+    errno = 0
     switch unsafe sqlite3_step(handle) {
-    case SQLITE_ROW: unsafe Row(handle)
-    case SQLITE_DONE: nil
+    case SQLITE_ROW: return unsafe Row(handle)
+    case SQLITE_DONE: return nil
     case let code: throw failure(code)
     }
   }
