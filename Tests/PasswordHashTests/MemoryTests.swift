@@ -25,18 +25,20 @@ import Testing
   @Test(.enabled(if: ProcessInfo.processInfo.environment["STARVE"] != nil))
   func works() throws {
     let password = Array("correct horse".utf8)
-    let hash = try PasswordHash.make(password)
+    // More than the heap keeps for the next time.
+    let large = Argon2Parameters(memoryKiB: 131_072, iterations: 1, parallelism: 1)
+    let hash = try PasswordHash.make(password, parameters: large)
     let kind = __rlimit_resource_t(RLIMIT_AS.rawValue)
     var limit = rlimit()
     unsafe getrlimit(kind, &limit)
-    // The pages in use now, and half of what one hash needs.
+    // The pages in use now, and less than one hash needs.
     let statm = try String(contentsOfFile: "/proc/self/statm", encoding: .utf8)
     let pages = try #require(statm.split(separator: " ").first.flatMap { UInt($0) })
     limit.rlim_cur = pages * 4_096 + 10 << 20
     unsafe setrlimit(kind, &limit)
     #expect(throws: HashingError.memory) { try PasswordHash.verify(password, hash) }
-    #expect(throws: HashingError.memory) { try PasswordHash.make(password) }
-    #expect(throws: HashingError.memory) { try PasswordHash.decoy() }
+    #expect(throws: HashingError.memory) { try PasswordHash.make(password, parameters: large) }
+    #expect(throws: HashingError.memory) { try PasswordHash.decoy(parameters: large) }
     limit.rlim_cur = limit.rlim_max
     unsafe setrlimit(kind, &limit)
     #expect(try PasswordHash.verify(password, hash))
