@@ -11,7 +11,10 @@ extension StoreError {
   ///   - code: An extended result code.
   ///   - handle: The connection it came from, asked for its path and the system's error.
   init(_ code: Int32, on handle: OpaquePointer?) {
-    let system = unsafe handle.map { handle in unsafe sqlite3_system_errno(handle) } ?? 0
+    // SQLite does not note the system's error when it is COMMIT that fails.
+    let last = errno
+    let noted = unsafe handle.map { handle in unsafe sqlite3_system_errno(handle) } ?? 0
+    let system = code & 0xff == SQLITE_IOERR && last != 0 ? last : noted
     let what = unsafe StoreError.describe(code, system: system, handle)
     switch code & 0xff {
     case SQLITE_FULL: self = .full

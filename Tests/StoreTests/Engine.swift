@@ -59,12 +59,13 @@ final class Bench: Sendable {
   @discardableResult
   func person(
     _ name: String = "alice", groups: [Group] = [], at now: NumericDate = t(0)
-  ) throws -> (credentials: Credentials, session: Session) {
-    let account = Account(
-      id: newAccountID(), username: try #require(Username(name)), groups: groups, createdAt: now)
+  ) throws(StoreError) -> (credentials: Credentials, session: Session) {
+    guard let username = Username(name) else { throw .corrupt("no name for a test: \(name)") }
+    let account = Account(id: newAccountID(), username: username, groups: groups, createdAt: now)
     let credentials = Credentials(account: account, passwordHash: "hash of \(name)")
     let session = newSession(of: account, at: now)
-    #expect(try store.register(credentials, starting: session, network: nil))
+    let isNew = try store.register(credentials, starting: session, network: nil)
+    #expect(isNew)
     return (credentials, session)
   }
 

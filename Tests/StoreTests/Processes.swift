@@ -75,7 +75,11 @@ final class Child: @unchecked Sendable {
     process.executableURL = URL(fileURLWithPath: command[0])
     process.arguments = Array(command.dropFirst())
     process.environment = ProcessInfo.processInfo.environment.merging(
-      ["STORE_CHILD": task, "STORE_DATABASE": database]
+      [
+        "STORE_CHILD": task, "STORE_DATABASE": database,
+        // What it leaves when it is killed goes with the parent's directory.
+        "TMPDIR": String(database.prefix(upTo: database.lastIndex(of: "/") ?? database.endIndex)),
+      ]
     ) { $1 }
     process.standardOutput = output
     process.standardError = FileHandle.nullDevice
