@@ -87,8 +87,9 @@ final class Committer: @unchecked Sendable {
     }
   }
 
-  private var isIdle: Bool {
-    queue.withLock { $0.jobs.isEmpty }
+  /// Jobs in the queue.
+  var waiting: Int {
+    queue.withLock { $0.jobs.count }
   }
 }
 
@@ -120,7 +121,7 @@ extension Committer {
   private func loop() {
     while true {
       work.wait()
-      while !isIdle { commitNext() }
+      while waiting > 0 { commitNext() }
       if queue.withLock({ $0.isStopping && $0.jobs.isEmpty }) { break }
     }
     writer = nil
@@ -166,7 +167,7 @@ extension Committer {
   private func begin(
     _ writer: Writer, under held: borrowing WriteLock.Held
   ) throws(StoreError) -> Bool {
-    while !isIdle {
+    while waiting > 0 {
       do throws(StoreError) {
         // A writer that does not know our lock, the sqlite3 shell: short waits, so that callers
         // who gave up are noticed.

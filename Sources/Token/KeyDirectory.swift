@@ -125,7 +125,8 @@ package struct KeyDirectory: Sendable {
   /// The secret of refresh tokens.
   func refreshSecret() throws(KeyError) -> [UInt8] {
     let text = try KeyFile.read(secretFile, secret: true)
-    guard text.last == 0x0a, let secret = Base64URL.decode(text.dropLast()), secret.count == 32 else {
+    guard text.last == 0x0a, let secret = Base64URL.decode(text.dropLast()), secret.count == 32
+    else {
       throw KeyError("\(secretFile) is not 32 bytes of base64url in one line")
     }
     return secret

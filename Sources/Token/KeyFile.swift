@@ -21,10 +21,7 @@ enum KeyFile {
       nanoseconds: info.st_ctim.tv_nsec)
   }
 
-  /// The contents of a file of at most 64 KiB.
-  ///
-  /// - Parameter secret: Whether anybody but the owner being able to read it is an error.
-  /// - Throws: `KeyError` naming the file.
+  /// The contents of a file of at most 64 KiB; a secret one must be closed to all but its owner.
   static func read(_ path: String, secret: Bool) throws(KeyError) -> [UInt8] {
     let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw failure(path, "cannot be read") }
@@ -36,7 +33,9 @@ enum KeyFile {
     guard !secret || info.st_mode & 0o077 == 0 else {
       throw KeyError("\(path) is open to others than its owner: chmod 0400")
     }
-    guard (1...65_536).contains(info.st_size) else { throw KeyError("\(path) is empty or too large") }
+    guard (1...65_536).contains(info.st_size) else {
+      throw KeyError("\(path) is empty or too large")
+    }
     var bytes = [UInt8](repeating: 0, count: Int(info.st_size))
     let count = unsafe bytes.withUnsafeMutableBytes {
       unsafe Glibc.read(descriptor, $0.baseAddress, $0.count)
@@ -55,7 +54,9 @@ enum KeyFile {
       temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
     guard descriptor >= 0 else { throw failure(temporary, "cannot be created") }
     defer { close(descriptor) }
-    let count = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
+    let count = unsafe bytes.withUnsafeBytes {
+      unsafe Glibc.write(descriptor, $0.baseAddress, $0.count)
+    }
     guard count == bytes.count, fchmod(descriptor, mode) == 0, fsync(descriptor) == 0,
       unsafe rename(temporary, path) == 0
     else { throw failure(path, "cannot be written") }

@@ -100,6 +100,7 @@ package final class KeyStore: Sendable {
   ///   - leeway: How far clocks may differ.
   ///   - maximumLifetime: The longest life that is believed.
   ///   - allowExpired: Whether `exp` may lie in the past.
+  /// - Returns: The claims, and which key signed them.
   /// - Throws: What does not hold.
   package func verifyAccess(
     _ token: [UInt8], issuer: String, audience: String, at now: NumericDate, leeway: Duration,

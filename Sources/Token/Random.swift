@@ -9,7 +9,9 @@ package enum Random {
   /// - Throws: `RandomError` if the system gives none; nothing weaker takes its place.
   package static func bytes(_ count: Int) throws(RandomError) -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: count)
-    let received = unsafe bytes.withUnsafeMutableBytes { unsafe getrandom($0.baseAddress, $0.count, 0) }
+    let received = unsafe bytes.withUnsafeMutableBytes {
+      unsafe getrandom($0.baseAddress, $0.count, 0)
+    }
     guard received == count else { throw RandomError() }
     return bytes
   }

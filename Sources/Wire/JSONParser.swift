@@ -16,6 +16,7 @@ extension JSON {
   /// - Parameters:
   ///   - bytes: The text in UTF-8.
   ///   - maximumDepth: How deep arrays and objects may nest.
+  /// - Returns: The value.
   /// - Throws: What is wrong first, and where.
   package static func parse(
     _ bytes: [UInt8], maximumDepth: Int = 16
