@@ -5,6 +5,7 @@ It is started by tools/up in a directory of its own and ended by tools/down.
 
 import base64
 import contextlib
+import fcntl
 import http.cookiejar
 import itertools
 import json
@@ -14,6 +15,7 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
 import ssl
 import subprocess
 import tempfile
@@ -157,6 +159,16 @@ class Site:
         return subprocess.run(
             [self.folder / "tallystick", *arguments], env=env, input=stdin, text=True,
             capture_output=True, check=True).stdout
+
+    @contextlib.contextmanager
+    def database(self):
+        """The database, written to as no program would, but under the programs' lock."""
+        path = self.dir / "state/tallystick.db"
+        with open(f"{path}.lock", "a") as lock, contextlib.closing(sqlite3.connect(path, timeout=10)) as database:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            database.execute("PRAGMA wal_autocheckpoint = 0")
+            with database:
+                yield database
 
     # Processes and configuration
 

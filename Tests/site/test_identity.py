@@ -1,9 +1,7 @@
 """Section C and H: what an application is told about who asks."""
 
 import concurrent.futures
-import contextlib
 import json
-import sqlite3
 
 import pytest
 from fastcgi import Responder
@@ -91,8 +89,7 @@ NAMES = ["a\r\nX-Auth-User: root", "a\nX-Auth-Groups: staff", "a,b", 'a"b', "é"
 @pytest.mark.parametrize("column", ["username", "groups"])
 def test_a_name_that_cannot_be_makes_no_header(site, user, name, column):
     """T104: written into the database behind the programs' back."""
-    with contextlib.closing(sqlite3.connect(site.dir / "state/tallystick.db", timeout=10)) as database, database:
-        database.execute("PRAGMA wal_autocheckpoint = 0")
+    with site.database() as database:
         database.execute(f"UPDATE account SET {column} = ? WHERE username = ?", (name, user.name))
     try:
         for path in ("/api/echo", "/private/staff/"):
@@ -103,10 +100,9 @@ def test_a_name_that_cannot_be_makes_no_header(site, user, name, column):
                 headers = received(answer)
                 assert "root" not in headers.values() and headers["x-auth-groups"] != "staff"
     finally:
-        with contextlib.closing(sqlite3.connect(site.dir / "state/tallystick.db", timeout=10)) as database, database:
-            database.execute("PRAGMA wal_autocheckpoint = 0")
-            database.execute("DELETE FROM account WHERE id = ?", (claims(user.token)["sub"],))
+        with site.database() as database:
             database.execute("DELETE FROM session WHERE account = ?", (claims(user.token)["sub"],))
+            database.execute("DELETE FROM account WHERE id = ?", (claims(user.token)["sub"],))
 
 
 def test_identities_do_not_mix_under_load(site):
