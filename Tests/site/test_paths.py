@@ -23,13 +23,22 @@ def first_status(answer):
     return (status_of(answer) or [0])[0]
 
 
+def is_closed_or_the_open_application(status, text, path):
+    """What nginx does not take for `..` stays below /public/, and brings no identity with it."""
+    if status == 200:
+        assert path.startswith("/public/") and '"method"' in text and "X-Auth" not in text
+    else:
+        assert status in (0, 301, 400, 401, 404, 414), text[:200]
+    return True
+
+
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path[:40])
 def test_no_spelling_of_a_guarded_path_is_open(site, alice, path):
     """T087, T093: without a token, never the file; and no 200 at all, but from the open pages."""
     request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
     answer = site.raw(request)
     assert GUARDED.encode() not in answer
-    assert first_status(answer) in (0, 301, 400, 401, 404, 414), answer[:200]
+    assert is_closed_or_the_open_application(first_status(answer), answer.decode("latin-1"), path)
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path[:40])
@@ -42,7 +51,7 @@ def test_no_spelling_of_a_guarded_path_is_open_over_http_2(site, path):
         answer = client.get("/", extensions={"target": target})
     assert answer.http_version == "HTTP/2"
     assert GUARDED not in answer.text
-    assert answer.status_code in (301, 400, 401, 404, 414)
+    assert is_closed_or_the_open_application(answer.status_code, answer.text, path)
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path[:40])
@@ -71,7 +80,8 @@ FORMS = {
 def test_no_form_of_a_request_is_let_in(site, request_text):
     """T106: never 200, 206 or 304."""
     answer = site.raw(request_text.encode())
-    assert first_status(answer) == 401 and GUARDED.encode() not in answer
+    # 100 (Continue) is no answer yet.
+    assert status_of(answer) in ([401], [100, 401]) and GUARDED.encode() not in answer
 
 
 @pytest.mark.parametrize("request_text", ["GET /private/ HTTP/1.0\r\n\r\n", "GET /private/\r\n"])
