@@ -91,6 +91,9 @@ part_lint() {
   }
   [ ! -x tools/standards ] || check 'the RFCs that the sources cite are in the README' tools/standards
   tools/lib/lint-nginx
+  prepare_python
+  # T206, T210
+  check 'gixy finds nothing in the example' .build-venv/bin/gixy -l nginx/nginx.conf
 }
 
 no_unfinished_lines() { ! grep -rnwE 'TODO|FIXME|XXX' Sources nginx tools --exclude=parts.sh; }

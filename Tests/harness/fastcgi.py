@@ -80,7 +80,7 @@ class Responder:
 
     def __init__(self, path, answer):
         self.path, self.answer = str(path), answer
-        self.accepted, self.seen = 0, []
+        self.accepted, self.seen, self.connections = 0, [], []
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.path)
         self.listener = socket.socket(socket.AF_UNIX)
@@ -96,6 +96,7 @@ class Responder:
             except OSError:
                 return
             self.accepted += 1
+            self.connections.append(connection)
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection):
@@ -119,6 +120,10 @@ class Responder:
                 connection.sendall(stream(STDOUT, answer) + record(END, bytes(8)))
 
     def close(self):
+        # `shutdown` also wakes the threads that wait.
+        for one in (self.listener, *self.connections):
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
         self.listener.close()
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.path)
