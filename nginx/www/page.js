@@ -37,6 +37,7 @@ const units = [["year", 31536000], ["month", 2592000], ["day", 86400], ["hour", 
 
 /** "3 minutes ago", "in 20 seconds", from a difference in seconds. */
 export function ago(seconds) {
+  if (seconds <= 0 && seconds > -60) return text("now");
   for (const [unit, length] of units) {
     if (Math.abs(seconds) >= length) return relative.format(Math.round(seconds / length), unit);
   }
