@@ -2,9 +2,9 @@
 // its version. Every bearer route and `check` ask here, so that what ends a session ends it
 // everywhere, at the next request.
 
-import Accounts
+package import Accounts
 import FastCGI
-import Token
+package import Token
 import Wire
 
 /// A request's verified caller.
@@ -25,23 +25,20 @@ extension Call {
   package func bearerToken() throws(Refusal) -> [UInt8] {
     switch request.parameters.value("HTTP_AUTHORIZATION") {
     case .absent:
-      note(.debug, .tokenRefused, reason: "no token")
+      note(.tokenRefused, .debug, reason: "no token")
     case .repeated:
       note(.tokenRefused, reason: "two Authorization headers")
     case .single(let header):
       switch Authorization.bearer(Array(header)) {
       case .token(let token): return token
-      case .none: note(.debug, .tokenRefused, reason: "no bearer token")
+      case .none: note(.tokenRefused, .debug, reason: "no bearer token")
       case .malformed: note(.tokenRefused, reason: "malformed Authorization header")
       }
     }
     throw .invalidToken
   }
 
-  /// The access token of this request, verified.
-  ///
-  /// - Parameter allowingExpired: Whether an expired one will do: signing out needs no more.
-  /// - Throws: `invalid_token`; the reason is in the log.
+  /// The access token of this request, verified; an expired one too where that will do.
   package func accessToken(
     _ keys: KeyStore, allowingExpired: Bool = false
   ) throws(Refusal) -> VerifiedAccessToken {
@@ -97,7 +94,7 @@ extension Call {
     do throws(StoreError) {
       try store.confirm([(token.claims.session, generation)])
     } catch {
-      note(.warning, .unavailable, session: token.claims.session, reason: error.reason)
+      note(.unavailable, .warning, session: token.claims.session, reason: error.reason)
     }
   }
 }

@@ -3,7 +3,8 @@
 // a session by its first characters. Control characters cannot get out of their string.
 
 import CSystem
-import Wire
+import Glibc
+package import Wire
 
 /// How much is logged; security events are `info`.
 package enum LogLevel: String, Sendable, Comparable {
@@ -85,7 +86,9 @@ package struct Log: Sendable {
 package func writeAll(_ bytes: [UInt8], to descriptor: Int32) {
   var rest = bytes[...]
   while !rest.isEmpty {
-    let count = unsafe rest.withUnsafeBytes { unsafe CSystem.write(descriptor, $0.baseAddress, $0.count) }
+    let count = unsafe rest.withUnsafeBytes {
+      unsafe Glibc.write(descriptor, $0.baseAddress, $0.count)
+    }
     if count < 0 && errno == EINTR { continue }
     guard count > 0 else { return }
     rest = rest.dropFirst(count)

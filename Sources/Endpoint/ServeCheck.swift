@@ -2,9 +2,10 @@
 // a no, so there is one way to say yes, and whatever is not foreseen says 503: nginx makes that
 // a 500 for the client, which lets nothing through and signs nobody out.
 
-import Accounts
-import FastCGI
-import Token
+package import Accounts
+package import FastCGI
+package import Token
+import Wire
 
 /// What `check` decided.
 package enum CheckAnswer: Sendable {

@@ -120,6 +120,12 @@ extension Parameters {
     entries.removeAll(keepingCapacity: true)
   }
 
+  /// Gives the storage back if it is larger than that many bytes.
+  mutating func shrink(to capacity: Int) {
+    guard bytes.capacity > capacity || entries.capacity > 256 else { return }
+    self = Parameters()
+  }
+
   /// Adds a piece of the PARAMS stream; nothing can be looked up before `indexStream`.
   mutating func appendStream(_ piece: Span<UInt8>) {
     unsafe piece.withUnsafeBufferPointer { piece in unsafe bytes.append(contentsOf: piece) }

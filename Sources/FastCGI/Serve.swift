@@ -35,28 +35,38 @@ package func serve(
   signal(SIGPIPE, SIG_IGN)
 
   do throws(SystemError) {
-    let listener: Listener
-    if let path = command.socket {
-      listener = try Listener(path: path)
-    } else if isListening(STDIN_FILENO) {
-      listener = Listener(inherited: STDIN_FILENO, isLast: false)
-    } else {
+    guard let listener = try listener(for: command) else {
       guard unsafe getenv("REQUEST_METHOD") != nil || isatty(STDIN_FILENO) == 0 else {
         leave(options, "no request in the environment and no --socket; see --help", exitWrongUse)
       }
       answerCGI(options, handler)
       exit(0)
     }
-    let how = command.socket ?? "inherited socket"
+    if command.processes > 1 {
+      let program = arguments.first ?? options.program
+      var supervisor = Supervisor(
+        options, listener: listener, count: command.processes,
+        arguments: command.workerArguments(program))
+      exit(try supervisor.run())
+    }
     let server = try Server(options, listener: listener, handler)
     try stopOnSignals(server)
-    options.log(.started(how))
+    options.log(.started(command.socket ?? "inherited socket"))
     try server.run()
   } catch {
     leave(options, error.message, exitSystemFailure)
   }
   options.log(.stopped)
   exit(0)
+}
+
+/// The socket that the command line names or standard input is; nil where this is CGI.
+private func listener(for command: ServeCommand) throws(SystemError) -> Listener? {
+  if let path = command.socket { return try Listener(path: path) }
+  guard isListening(STDIN_FILENO) else { return nil }
+  // A process does not outlive the parent that would have stopped it.
+  if command.worker != nil { _ = cs_die_with_parent(SIGTERM) }
+  return Listener(inherited: STDIN_FILENO, isLast: command.worker == .last)
 }
 
 /// Lets SIGTERM and SIGINT stop a server.

@@ -21,7 +21,8 @@ package final class Server: Sendable {
   /// Serves until `stop` is called and every request that had begun is answered.
   func run() throws(SystemError) {
     switch options.kind {
-    case .threads, .events: try ThreadedResponder(self).run()
+    case .threads: try ThreadedResponder(self).run()
+    case .events: try EventLoop(self).run()
     }
   }
 
