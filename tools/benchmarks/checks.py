@@ -42,7 +42,6 @@ class CheckSite(Site):
         #: what is measured: name, the location asked, the processes that answer, tokens
         self.variants = {}
         self.token = state.mint(state.sessions(1), self.folder / "token")
-        self.processes_of_check = bench.options.processes
 
     def add(self, name, location, responder, token=None, tokens=None):
         self.variants[name] = (f"/{location}", responder, token or (None if tokens else self.token), tokens)

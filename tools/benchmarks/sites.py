@@ -36,6 +36,7 @@ class State:
 
     def __init__(self, folder, programs, tools, accounts, ended=0):
         self.path, self.tools, self.accounts = folder / "state", tools, accounts
+        folder.mkdir()
         self.environment = {
             "PATH": os.environ["PATH"], "TALLYSTICK_STATE": str(self.path), "TALLYSTICK_ISSUER": ISSUER,
             "TALLYSTICK_LOG_LEVEL": "error",
