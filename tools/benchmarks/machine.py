@@ -1,5 +1,6 @@
 """What this machine does: processes started and ended, their cost, and who else is busy."""
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -159,9 +160,10 @@ def resident_mb(pids):
     """Resident memory of these processes together, in MB."""
     total = 0
     for pid in pids:
-        for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS"):
-                total += int(line.split()[1]) * 1024
+        with contextlib.suppress(OSError):
+            for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+                if line.startswith("VmRSS"):
+                    total += int(line.split()[1]) * 1024
     return total / 1e6
 
 
