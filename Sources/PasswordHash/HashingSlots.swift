@@ -6,7 +6,7 @@ import Glibc
 /// back. OWASP ASVS 5.0 15.2.2.
 package final class HashingSlots: Sendable {
   /// How many may wait unless told otherwise: about a second's worth on two cores.
-  package static let queueLength = 32
+  package static let queueLength = 64
 
   private struct Tickets {
     /// Calls admitted so far; each takes the count before it as its ticket.
