@@ -35,7 +35,8 @@ import Testing
     let result = seen.withLock { $0 }
     #expect(result.unlocked == 0)
     #expect(result.steps > 100 && result.checkpoints > 2)
-    #expect(FlockProbe(scratch.database + ".lock").isFree)
+    // It comes back: this would wait forever.
+    FlockProbe(scratch.database + ".lock").take()
     #expect(try sql(scratch.database, "PRAGMA integrity_check") == "ok")
   }
 
