@@ -47,7 +47,9 @@ let package = Package(
       .testTarget(name: "PasswordHashTests", dependencies: ["PasswordHash", "Accounts"]),
       .testTarget(name: "StoreTests", dependencies: ["Store", "Accounts"]),
       .testTarget(name: "FastCGITests", dependencies: ["FastCGI", "Wire"]),
-      .testTarget(name: "EndpointTests", dependencies: ["Endpoint", "FastCGI", "Token", "Wire", "Accounts"]),
+      .testTarget(
+        name: "EndpointTests",
+        dependencies: ["Endpoint", "FastCGI", "Token", "Wire", "Accounts", "Store"]),
     ],
   swiftLanguageModes: [.v6]
 )

@@ -49,7 +49,8 @@ package struct PasswordPolicy: Sendable {
     let word = Array(asciiLowercased(word).utf8)
     guard !word.isEmpty, word.count <= password.count else { return false }
     if password == word || password == word.reversed() { return true }
-    guard word.count >= 4 else { return withoutDecoration(password) == word }
+    // A name this short says something only where nothing but digits and marks follows it.
+    guard word.count >= 4 else { return withoutDecoration(password, upTo: .max) == word }
     return (0...(password.count - word.count)).contains { start in
       password[start..<(start + word.count)].elementsEqual(word)
     }
@@ -76,10 +77,10 @@ package struct PasswordPolicy: Sendable {
     return steps.allSatisfy { $0 == 1 } || steps.allSatisfy { $0 == -1 }
   }
 
-  /// The password without up to four digits or marks at its end: `password1!` is `password`.
-  private func withoutDecoration(_ password: [UInt8]) -> [UInt8] {
+  /// The password without the digits or marks at its end: `password1!` is `password`.
+  private func withoutDecoration(_ password: [UInt8], upTo count: Int = 4) -> [UInt8] {
     var stem = password[...]
-    while let last = stem.last, password.count - stem.count < 4, last < 0x80,
+    while let last = stem.last, password.count - stem.count < count, last < 0x80,
       !(UInt8(ascii: "a")...UInt8(ascii: "z")).contains(last)
     {
       stem.removeLast()

@@ -89,6 +89,7 @@ package struct Standing: Equatable, Sendable {
 
   /// Whether an access token of this generation counts: no session has issued a later one yet.
   package func honours(generation: Int64) -> Bool {
-    (1...session.generation).contains(generation)
+    // Not a range: a damaged store with a generation below 1 must deny, not end the program.
+    generation >= 1 && generation <= session.generation
   }
 }

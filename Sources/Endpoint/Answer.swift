@@ -1,7 +1,7 @@
-import Accounts
+package import Accounts
 import FastCGI
 import Token
-import Wire
+package import Wire
 
 /// What a route answers when it succeeds.
 package enum Answer: Sendable {

@@ -2,9 +2,9 @@
 // its version. Every bearer route and `check` ask here, so that what ends a session ends it
 // everywhere, at the next request.
 
-import Accounts
+package import Accounts
 import FastCGI
-import Token
+package import Token
 import Wire
 
 /// A request's verified caller.
@@ -25,23 +25,20 @@ extension Call {
   package func bearerToken() throws(Refusal) -> [UInt8] {
     switch request.parameters.value("HTTP_AUTHORIZATION") {
     case .absent:
-      note(.debug, .tokenRefused, reason: "no token")
+      note(.tokenRefused, .debug, reason: "no token")
     case .repeated:
       note(.tokenRefused, reason: "two Authorization headers")
     case .single(let header):
-      switch Authorization.bearer(Array(header)) {
-      case .token(let token): return token
-      case .none: note(.debug, .tokenRefused, reason: "no bearer token")
+      switch Authorization.bearer(header) {
+      case .token(let token): return Array(token)
+      case .none: note(.tokenRefused, .debug, reason: "no bearer token")
       case .malformed: note(.tokenRefused, reason: "malformed Authorization header")
       }
     }
     throw .invalidToken
   }
 
-  /// The access token of this request, verified.
-  ///
-  /// - Parameter allowingExpired: Whether an expired one will do: signing out needs no more.
-  /// - Throws: `invalid_token`; the reason is in the log.
+  /// The access token of this request, verified; an expired one too where that will do.
   package func accessToken(
     _ keys: KeyStore, allowingExpired: Bool = false
   ) throws(Refusal) -> VerifiedAccessToken {
@@ -61,20 +58,27 @@ extension Call {
   ///
   /// - Throws: `invalid_token`, or what the store throws.
   package func caller(_ keys: KeyStore, _ store: any AccountStore) throws -> Caller {
-    let token = try accessToken(keys)
+    let caller = try caller(try accessToken(keys), store)
+    confirm(caller, store)
+    return caller
+  }
+
+  /// Holds a verified token to its session and account as they stand.
+  ///
+  /// - Throws: `invalid_token`, or what the store throws.
+  package func caller(_ token: VerifiedAccessToken, _ store: any AccountStore) throws -> Caller {
     guard let standing = try store.standing(of: token.claims.session) else {
       note(.tokenRefused, session: token.claims.session, reason: "no such session")
       throw Refusal.invalidToken
     }
     try honour(token, standing)
-    confirm(token, standing, store)
     return Caller(token: token, standing: standing)
   }
 
   /// Holds a verified token to its session and account as they stand.
   ///
   /// - Throws: `invalid_token`; the reason is in the log.
-  package func honour(_ token: VerifiedAccessToken, _ standing: Standing) throws(Refusal) {
+  private func honour(_ token: VerifiedAccessToken, _ standing: Standing) throws(Refusal) {
     let claims = token.claims
     guard
       standing.honours(account: claims.subject, version: claims.version, at: time),
@@ -89,15 +93,13 @@ extension Call {
   }
 
   /// Notes that the client has this generation; failing to is no reason to refuse it.
-  private func confirm(
-    _ token: VerifiedAccessToken, _ standing: Standing, _ store: any AccountStore
-  ) {
-    let generation = token.claims.generation
-    guard standing.session.confirming(generation: generation) != nil else { return }
+  private func confirm(_ caller: Caller, _ store: any AccountStore) {
+    let generation = caller.token.claims.generation
+    guard caller.session.confirming(generation: generation) != nil else { return }
     do throws(StoreError) {
-      try store.confirm([(token.claims.session, generation)])
+      try store.confirm([(caller.session.id, generation)])
     } catch {
-      note(.warning, .unavailable, session: token.claims.session, reason: error.reason)
+      note(.unavailable, .warning, session: caller.session.id, reason: error.reason)
     }
   }
 }

@@ -1,6 +1,7 @@
-import Accounts
+package import Accounts
 import CSystem
-import FastCGI
+import Glibc
+package import FastCGI
 import Token
 import Wire
 
@@ -49,7 +50,7 @@ package struct Call: Sendable {
     switch request.parameters.value("HTTP_AUTHORIZATION") {
     case .repeated: return true
     case .single(let header):
-      if case .none = Authorization.bearer(Array(header)) { break }
+      if case .none = Authorization.bearer(header) { break }
       return true
     case .absent: break
     }
@@ -97,7 +98,8 @@ package struct Call: Sendable {
       throw .invalidRequest("The body must be a JSON object.")
     }
     guard object.members.count == names.count else {
-      throw .invalidRequest("The body must have exactly the members \(names.joined(separator: ", ")).")
+      throw .invalidRequest(
+        "The body must have exactly the members \(names.joined(separator: ", ")).")
     }
     var texts: [String] = []
     for name in names {
@@ -111,7 +113,7 @@ package struct Call: Sendable {
 
   /// A log line about this request.
   package func note(
-    _ level: LogLevel = .info, _ event: LogEvent, account: AccountID? = nil,
+    _ event: LogEvent, _ level: LogLevel = .info, account: AccountID? = nil,
     session: SessionID? = nil, username: Username? = nil, reason: String? = nil
   ) {
     log.write(
@@ -138,12 +140,38 @@ extension Network {
   /// The network of an address as nginx writes it.
   package init(address: String) {
     var bytes = [UInt8](repeating: 0, count: 16)
-    let isIPv4 = unsafe bytes.withUnsafeMutableBytes { unsafe inet_pton(AF_INET, address, $0.baseAddress) == 1 }
+    let isIPv4 = unsafe bytes.withUnsafeMutableBytes {
+      unsafe inet_pton(AF_INET, address, $0.baseAddress) == 1
+    }
     if isIPv4 {
       self = Network(ipv4: Array(bytes.prefix(4))) ?? .unknown
       return
     }
-    let isIPv6 = unsafe bytes.withUnsafeMutableBytes { unsafe inet_pton(AF_INET6, address, $0.baseAddress) == 1 }
+    let isIPv6 = unsafe bytes.withUnsafeMutableBytes {
+      unsafe inet_pton(AF_INET6, address, $0.baseAddress) == 1
+    }
     self = isIPv6 ? Network(ipv6: bytes) ?? .unknown : .unknown
+  }
+}
+
+extension Request {
+  /// A request that says nothing: for what is not served but uses the routes' own work.
+  package static let none = Request(parameters: Parameters())
+}
+
+extension Parameters {
+  /// The parameters whose names begin like this; a value that is no UTF-8 reads as one that no
+  /// setting allows.
+  func beginning(with prefix: String) -> [(name: String, value: String)] {
+    var found: [(name: String, value: String)] = []
+    forEach { name, value in
+      guard name.starts(with: prefix.utf8) else { return }
+      found.append(
+        (
+          String(decoding: name, as: UTF8.self),
+          String(validating: value, as: UTF8.self) ?? "\u{fffd}"
+        ))
+    }
+    return found
   }
 }

@@ -4,7 +4,7 @@
 // section 4. A browser sends `Origin` with every POST and DELETE, and `Sec-Fetch-Site` with
 // every request; whoever sends neither is not a browser and holds no ambient cookie.
 
-import FastCGI
+package import FastCGI
 
 /// What the two headers say about where a request comes from.
 package enum Provenance: Equatable, Sendable {

@@ -1,9 +1,11 @@
 // How a program ends before it serves: one line, and a status that tells a supervisor whether to
 // try again: 100 for a wrong setting (no), 111 for a failing system (yes).
 
-import Accounts
+package import Accounts
 import CSystem
-import Token
+import FastCGI
+import Glibc
+package import Token
 
 /// An error that says in one line what is wrong.
 package protocol Explained: Error {
@@ -14,10 +16,10 @@ package protocol Explained: Error {
 extension StoreError: Explained {}
 extension KeyError: Explained {}
 
-/// Ends the program with one line on standard error.
-package func exit(_ status: Int32, _ line: String) -> Never {
-  writeAll(Array("\(programName()): \(line)\n".utf8), to: 2)
-  CSystem.exit(status)
+/// Ends the program, with one line on standard error where there is something to say.
+package func exit(_ status: Int32, _ line: String? = nil) -> Never {
+  if let line { writeAll(Array("\(programName()): \(line)\n".utf8), to: 2) }
+  Glibc.exit(status)
 }
 
 /// The value, or the end of the program with one line that says why there is none.
@@ -42,8 +44,13 @@ package func programName() -> String {
 extension Settings {
   /// The settings of the environment, or the end of the program with status 100.
   package static func load() -> Settings {
+    FastCGI.answerHelp(
+      ServeOptions(
+        program: programName(),
+        help: "Settings are environment variables, TALLYSTICK_…; tallystick config show lists them."
+      ) { _ in }, arguments: CommandLine.arguments)
     // Nobody but root reads a core or the memory of a program that holds keys (T230).
-    _ = prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    _ = ts_hide_memory()
     return orExit(try Settings { variable in environmentValue(variable) })
   }
 }

@@ -1,5 +1,6 @@
-import Accounts
-import Token
+package import Accounts
+import FastCGI
+package import Token
 
 extension Call {
   /// The answer with a new access token, and the refresh token where the client needs it.
@@ -11,6 +12,7 @@ extension Call {
   ///   - standing: The session as it is stored, and its account.
   ///   - keys: What signs.
   ///   - withCookie: Whether the refresh token goes out too.
+  /// - Returns: Tokens for the answer.
   /// - Throws: What signing throws.
   package func tokens(
     for standing: Standing, _ keys: KeyStore, withCookie: Bool

@@ -3,8 +3,8 @@
 // alone. RFC 6265bis §4.1.
 
 import Accounts
-import FastCGI
-import Token
+package import FastCGI
+package import Token
 import Wire
 
 package enum RefreshCookie {
@@ -16,6 +16,7 @@ package enum RefreshCookie {
   ///   - token: The refresh token.
   ///   - seconds: Exactly the token's remaining life.
   ///   - path: The path of the route that refreshes.
+  /// - Returns: The header's value.
   package static func storing(_ token: String, seconds: Int64, path: String) -> String {
     "\(name)=\(token); Path=\(path); Secure; HttpOnly; SameSite=Strict; Max-Age=\(seconds)"
   }

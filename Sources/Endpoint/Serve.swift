@@ -2,10 +2,11 @@
 // one answer out. Whatever goes wrong in between becomes an answer of the contract, and a line
 // in the log.
 
-import Accounts
+package import Accounts
 import CSystem
-import FastCGI
-import Token
+import Glibc
+package import FastCGI
+package import Token
 import Wire
 
 /// A method that some route allows.
@@ -98,10 +99,10 @@ package struct Route: Sendable {
       return Response(refusal, realm: call.realm, tokenSent: call.sentToken, allow: allow)
     } catch let error as any Explained {
       // A store, a key or a hash that fails for now: nothing was done, the client may try again.
-      call.note(.error, .unavailable, reason: error.reason)
+      call.note(.unavailable, .error, reason: error.reason)
       return Response(.temporarilyUnavailable, realm: call.realm, tokenSent: false)
     } catch {
-      call.note(.error, .failed, reason: "\(type(of: error))")
+      call.note(.failed, .error, reason: "\(type(of: error))")
       return Response(.internalError, realm: call.realm, tokenSent: false)
     }
   }
@@ -151,7 +152,8 @@ func isJSON(_ type: Parameter) -> Bool {
   guard case .single(let bytes) = type, let text = String(validating: bytes, as: UTF8.self)
   else { return false }
   let parts = asciiLowercased(text).split(separator: ";", omittingEmptySubsequences: false)
-    .map { part in part.drop(while: { $0 == " " }).reversed().drop(while: { $0 == " " }).reversed() }
+    .map { part in part.drop(while: { $0 == " " }).reversed().drop(while: { $0 == " " }).reversed()
+    }
     .map { String($0) }
   switch parts.count {
   case 1: return parts[0] == "application/json"

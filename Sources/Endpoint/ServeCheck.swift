@@ -2,92 +2,31 @@
 // a no, so there is one way to say yes, and whatever is not foreseen says 503: nginx makes that
 // a 500 for the client, which lets nothing through and signs nobody out.
 
-import Accounts
+package import Accounts
 import FastCGI
-import Token
-
-/// What `check` decided.
-package enum CheckAnswer: Sendable {
-  case allowed(Caller)
-}
+package import Token
 
 /// Serves `auth_request` until it is told to stop: as FastCGI, or once as CGI.
 ///
 /// - Parameters:
 ///   - settings: The program's settings.
-///   - keys: The keys, read again before a request if the directory has changed.
-///   - decide: Allows by returning, denies by throwing.
+///   - keys: The keys, read again when the directory has changed.
+///   - store: Where sessions and accounts stand.
+///   - decide: What a verified token is held to: it allows by returning, denies by throwing.
 package func serveCheck(
-  settings: Settings, keys: KeyStore, _ decide: @escaping @Sendable (Call) throws -> CheckAnswer
+  settings: Settings, keys: KeyStore, store: any AccountStore, _ decide: @escaping Gate.Decide
 ) -> Never {
   let log = Log(program: programName(), level: settings.logLevel)
-  let gate = Gate(settings: settings, log: log) { call in
-    try keys.refresh()
-    return try decide(call)
-  }
+  let gate = Gate(settings: settings, keys: keys, store: store, log: log, decide)
   FastCGI.serve(
     ServeOptions(
-      program: log.program, threads: 80, maximumBody: 0, kind: .threads,
-      log: { event in log.write(event) }),
+      program: log.program, maximumBody: 0, kind: .events, beforeBatch: { gate.renew() },
+      log: { event in
+        if case .stopped = event { gate.confirmer.flush() }
+        log.write(event)
+      }),
     arguments: CommandLine.arguments
   ) { request in gate.respond(to: request, at: Clock.now()) }
-}
-
-/// The decision of `check`, as an answer for nginx.
-package struct Gate: Sendable {
-  let settings: Settings
-  let log: Log
-  let decide: @Sendable (Call) throws -> CheckAnswer
-
-  package init(
-    settings: Settings, log: Log, decide: @escaping @Sendable (Call) throws -> CheckAnswer
-  ) {
-    self.settings = settings
-    self.log = log
-    self.decide = decide
-  }
-
-  /// Answers 204, 401, 403 or 503, and nothing else.
-  package func respond(to request: Request, at time: NumericDate) -> Response {
-    do {
-      let call = try Call(request, settings: settings, log: log, at: time)
-      do {
-        switch try decide(call) {
-        case .allowed(let caller): return Gate.allowing(caller)
-        }
-      } catch let refusal as Refusal where refusal.status == 401 || refusal.status == 403 {
-        return Gate.denying(refusal, call)
-      }
-    } catch let error as SettingError {
-      log.write(.error, .failed, ["reason": .string(error.line)])
-    } catch let error as any Explained {
-      log.write(.error, .unavailable, ["reason": .string(error.reason)])
-    } catch {
-      log.write(.error, .failed, ["reason": .string("\(type(of: error))")])
-    }
-    return Response(status: 503, headers: [("Cache-Control", "no-store")], body: [])
-  }
-
-  private static func allowing(_ caller: Caller) -> Response {
-    Response(
-      status: 204,
-      headers: [
-        ("Cache-Control", "no-store"), ("X-Auth-User", caller.account.username.text),
-        ("X-Auth-Subject", caller.account.id.text),
-        ("X-Auth-Session", caller.session.id.text),
-        ("X-Auth-Groups", caller.account.groups.map(\.text).joined(separator: ",")),
-      ], body: [])
-  }
-
-  private static func denying(_ refusal: Refusal, _ call: Call) -> Response {
-    let names = refusal.status == 403 || call.sentToken
-    return Response(
-      status: refusal.status,
-      headers: [
-        ("Cache-Control", "no-store"),
-        ("WWW-Authenticate", challenge(realm: call.realm, error: names ? refusal.code : nil)),
-      ], body: [])
-  }
 }
 
 extension Call {

@@ -48,7 +48,7 @@ extension Settings {
 
   private static func duration(
     _ variable: String, _ range: ClosedRange<Int64>,
-    _ field: WritableKeyPath<Settings, Duration> & Sendable
+    _ field: any WritableKeyPath<Settings, Duration> & Sendable
   ) -> Setting {
     Setting(
       variable: variable,
@@ -62,7 +62,7 @@ extension Settings {
 
   private static func number(
     _ variable: String, _ range: ClosedRange<Int>,
-    _ field: WritableKeyPath<Settings, Int> & Sendable
+    _ field: any WritableKeyPath<Settings, Int> & Sendable
   ) -> Setting {
     Setting(
       variable: variable,

@@ -41,10 +41,7 @@ package struct Settings: Equatable, Sendable {
   package var keys: String { state + "/keys" }
   package var blocklist: String { state + "/blocklist" }
 
-  /// Reads all settings.
-  ///
-  /// - Parameter value: The value of an environment variable, nil where it is not set.
-  /// - Throws: The first setting that is wrong.
+  /// Reads all settings; it throws the first that is wrong.
   package init(
     environment value: (_ variable: String) -> String?
   ) throws(SettingError) {
@@ -73,8 +70,8 @@ package struct Settings: Equatable, Sendable {
 
   /// These settings with what the parameters of one request say.
   ///
-  /// - Parameter parameters: Names and values of the parameters that begin with `TALLYSTICK_`.
-  /// - Throws: The first setting that is wrong or named twice.
+  /// The parameters are those that begin with `TALLYSTICK_`. It throws the first that is wrong or
+  /// named twice.
   package func overridden(
     by parameters: [(name: String, value: String)]
   ) throws(SettingError) -> Settings {
@@ -110,9 +107,10 @@ package struct Settings: Equatable, Sendable {
 private let audienceName = "TALLYSTICK_AUDIENCE"
 
 /// The text in quotes, control characters escaped, cut to 80 characters.
-func quoted(_ text: String) -> String {
+package func quoted(_ text: String) -> String {
   let shown = text.unicodeScalars.prefix(80).map { scalar in
-    scalar.value < 0x20 || scalar.value == 0x7f ? "\\u{\(String(scalar.value, radix: 16))}"
+    scalar.value < 0x20 || scalar.value == 0x7f
+      ? "\\u{\(String(scalar.value, radix: 16))}"
       : String(scalar)
   }
   return "\"" + shown.joined() + "\""

@@ -35,22 +35,23 @@ package func serve(
   signal(SIGPIPE, SIG_IGN)
 
   do throws(SystemError) {
-    let listener: Listener
-    if let path = command.socket {
-      listener = try Listener(path: path)
-    } else if isListening(STDIN_FILENO) {
-      listener = Listener(inherited: STDIN_FILENO, isLast: false)
-    } else {
+    guard let listener = try listener(for: command) else {
       guard unsafe getenv("REQUEST_METHOD") != nil || isatty(STDIN_FILENO) == 0 else {
         leave(options, "no request in the environment and no --socket; see --help", exitWrongUse)
       }
       answerCGI(options, handler)
       exit(0)
     }
-    let how = command.socket ?? "inherited socket"
+    if command.processes > 1 {
+      let program = arguments.first ?? options.program
+      var supervisor = try Supervisor(
+        options, listener: listener, count: command.processes,
+        arguments: command.workerArguments(program))
+      exit(try supervisor.run())
+    }
     let server = try Server(options, listener: listener, handler)
     try stopOnSignals(server)
-    options.log(.started(how))
+    options.log(.started(command.socket ?? "inherited socket"))
     try server.run()
   } catch {
     leave(options, error.message, exitSystemFailure)
@@ -59,22 +60,32 @@ package func serve(
   exit(0)
 }
 
-/// Lets SIGTERM and SIGINT stop a server.
+/// Prints the help of a program, if the command line asks for it, and ends it.
 ///
-/// The signals are blocked in every thread and taken by one that waits for them, so that no system
-/// call of a request under way is interrupted: libfcgi takes EINTR for a broken connection.
+/// For programs that need settings before they can serve: who asks for help has none yet.
+package func answerHelp(_ options: ServeOptions, arguments: [String]) {
+  guard arguments.dropFirst().contains("--help") else { return }
+  writeAll(Array(helpText(options).utf8), to: STDOUT_FILENO)
+  exit(0)
+}
+
+/// The socket that the command line names or standard input is; nil where this is CGI.
+private func listener(for command: ServeCommand) throws(SystemError) -> Listener? {
+  if let path = command.socket { return try Listener(path: path) }
+  guard isListening(STDIN_FILENO) else { return nil }
+  // A process does not outlive the parent that would have stopped it.
+  if command.worker != nil { _ = cs_die_with_parent(SIGTERM) }
+  return Listener(inherited: STDIN_FILENO, isLast: command.worker == .last)
+}
+
+/// Lets SIGTERM and SIGINT stop a server.
 private func stopOnSignals(_ server: Server) throws(SystemError) {
-  var signals = sigset_t()
-  unsafe sigemptyset(&signals)
-  unsafe sigaddset(&signals, SIGTERM)
-  unsafe sigaddset(&signals, SIGINT)
-  unsafe pthread_sigmask(SIG_BLOCK, &signals, nil)
-  _ = try startThread(stackSize: 65_536) { [signals] in
-    var waited = signals
-    var signal: Int32 = 0
-    unsafe sigwait(&waited, &signal)
+  let signalled = try catchEndSignals()
+  _ = try startThread(stackSize: 65_536) {
+    while !waitForInput(signalled, milliseconds: -1).first {}
     server.stop()
   }
+  blockEndSignals()
 }
 
 /// One line on standard error, and the end.

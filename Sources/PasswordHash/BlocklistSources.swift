@@ -39,24 +39,36 @@ extension Blocklist {
 
   private static func literals(in bytes: [UInt8]) -> [[UInt8]] {
     var found: [[UInt8]] = []
-    var open: (quote: UInt8, text: [UInt8])?
-    var isEscaped = false
-    for byte in bytes {
-      guard var literal = open else {
-        if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "'") { open = (byte, []) }
-        continue
+    var rest = bytes[...]
+    while let start = rest.firstIndex(where: { isQuote($0) || $0 == UInt8(ascii: "#") }) {
+      let opening = rest[start]
+      rest = rest[(start + 1)...]
+      if isQuote(opening) {
+        found.append(literal(&rest, endingWith: opening))
+      } else {
+        rest = rest.drop { $0 != newline }
       }
-      // Let go of before it is appended to: a copy of the list for each byte is quadratic.
-      open = nil
-      if byte == literal.quote, !isEscaped {
-        found.append(literal.text)
-        continue
-      }
-      isEscaped = byte == UInt8(ascii: "\\") && !isEscaped
-      if !isEscaped { literal.text.append(byte) }
-      open = literal
     }
     return found
+  }
+
+  private static func literal(
+    _ rest: inout ArraySlice<UInt8>, endingWith quote: UInt8
+  ) -> [UInt8] {
+    var text: [UInt8] = []
+    while let byte = rest.popFirst(), byte != quote {
+      // No list has more than escaped quotes and backslashes.
+      if byte == UInt8(ascii: "\\"), let escaped = rest.popFirst() {
+        text.append(escaped)
+      } else {
+        text.append(byte)
+      }
+    }
+    return text
+  }
+
+  private static func isQuote(_ byte: UInt8) -> Bool {
+    byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "'")
   }
 
   private static func lowercased(_ word: [UInt8]) -> [UInt8] {

@@ -25,7 +25,7 @@ package struct Argon2Parameters: Equatable, Sendable {
   ///
   /// Whoever can write into the store must not be able to make it allocate what they like.
   var isBearable: Bool {
-    (8 * parallelism...262_144).contains(memoryKiB) && (1...16).contains(iterations)
-      && (1...4).contains(parallelism)
+    (1...4).contains(parallelism) && (1...16).contains(iterations)
+      && (8 * parallelism...262_144).contains(memoryKiB)
   }
 }

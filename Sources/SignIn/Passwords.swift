@@ -1,6 +1,6 @@
-import Accounts
+package import Accounts
 import Endpoint
-import PasswordHash
+package import PasswordHash
 
 extension HashingError: Explained {}
 extension BlocklistError: Explained {}

@@ -1,6 +1,6 @@
-import Accounts
-import Endpoint
-import PasswordHash
+package import Accounts
+package import Endpoint
+package import PasswordHash
 
 extension PasswordPolicy {
   /// The policy of these settings, with the blocklist of the state directory.

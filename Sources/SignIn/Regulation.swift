@@ -1,5 +1,5 @@
-import Accounts
-import Endpoint
+package import Accounts
+package import Endpoint
 
 extension Call {
   /// A password of a JSON body.

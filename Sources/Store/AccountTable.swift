@@ -24,7 +24,7 @@ extension Connection {
       FROM account WHERE username > ?1 ORDER BY username LIMIT ?2
       """, .text(name?.text ?? ""), .integer(Int64(max(0, limit)))
     ) { row throws(StoreError) in
-      try readAccount(row, from: 0)
+      try readAccount(row, try readAccountID(row), from: 1)
     }
   }
 
@@ -107,27 +107,34 @@ extension Connection {
 ///
 /// Names and groups become response headers: a line break that somebody wrote into the database
 /// must not.
-func readAccount(_ row: Row, from column: Int32) throws(StoreError) -> Account {
-  guard let id = AccountID(try row.text(column)) else { throw .corrupt("account.id") }
-  let name = try row.text(column + 1)
+func readAccount(
+  _ row: Row, _ id: AccountID, from column: Int32
+) throws(StoreError) -> Account {
+  let name = try row.text(column)
   guard let username = Username(name), username.text == name else {
     throw .corrupt("account.username of \(id)")
   }
-  guard let groups = Group.list(try row.text(column + 2)) else {
+  guard let groups = Group.list(try row.text(column + 1)) else {
     throw .corrupt("account.groups of \(id)")
   }
-  let version = try row.integer(column + 3)
-  let isDisabled = try row.integer(column + 4)
+  let version = try row.integer(column + 2)
+  let isDisabled = try row.integer(column + 3)
   guard version >= 1, (0...1).contains(isDisabled) else {
     throw .corrupt("account.version or is_disabled of \(id)")
   }
   return Account(
     id: id, username: username, groups: groups, version: version, isDisabled: isDisabled == 1,
-    createdAt: try row.date(column + 5))
+    createdAt: try row.date(column + 4))
+}
+
+private func readAccountID(_ row: Row) throws(StoreError) -> AccountID {
+  guard let id = AccountID(try row.text(0)) else { throw .corrupt("account.id") }
+  return id
 }
 
 private func readCredentials(_ row: Row) throws(StoreError) -> Credentials {
-  Credentials(account: try readAccount(row, from: 0), passwordHash: try row.text(6))
+  let account = try readAccount(row, try readAccountID(row), from: 1)
+  return Credentials(account: account, passwordHash: try row.text(6))
 }
 
 extension [Group] {

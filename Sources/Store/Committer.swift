@@ -1,7 +1,6 @@
 import Accounts
 import CSystem
 import Glibc
-import Synchronization
 
 /// The one thread of a process that writes.
 ///
@@ -19,7 +18,7 @@ final class Committer: @unchecked Sendable {
 
   private let path: String
   private let options: StoreOptions
-  private let queue = Mutex(Queue())
+  private let queue = Locked(Queue())
   private let work = Signal()
   private let lock: WriteLock
   private var writer: Writer?
@@ -87,8 +86,9 @@ final class Committer: @unchecked Sendable {
     }
   }
 
-  private var isIdle: Bool {
-    queue.withLock { $0.jobs.isEmpty }
+  /// Jobs in the queue.
+  var waiting: Int {
+    queue.withLock { $0.jobs.count }
   }
 }
 
@@ -120,7 +120,7 @@ extension Committer {
   private func loop() {
     while true {
       work.wait()
-      while !isIdle { commitNext() }
+      while waiting > 0 { commitNext() }
       if queue.withLock({ $0.isStopping && $0.jobs.isEmpty }) { break }
     }
     writer = nil
@@ -130,7 +130,7 @@ extension Committer {
   private func commitNext() {
     do throws(StoreError) {
       try lock.hold { held throws(StoreError) in
-        let writer = try openWriter()
+        let writer = try openWriter(under: held)
         guard try begin(writer, under: held) else { return }
         commit(writer, under: held)
       }
@@ -155,9 +155,11 @@ extension Committer {
     }
   }
 
-  private func openWriter() throws(StoreError) -> Writer {
+  private func openWriter(
+    under held: borrowing WriteLock.Held
+  ) throws(StoreError) -> Writer {
     if let writer { return writer }
-    let opened = try Writer(at: path, options: options)
+    let opened = try Writer(at: path, options: options, under: held)
     writer = opened
     return opened
   }
@@ -166,7 +168,7 @@ extension Committer {
   private func begin(
     _ writer: Writer, under held: borrowing WriteLock.Held
   ) throws(StoreError) -> Bool {
-    while !isIdle {
+    while waiting > 0 {
       do throws(StoreError) {
         // A writer that does not know our lock, the sqlite3 shell: short waits, so that callers
         // who gave up are noticed.

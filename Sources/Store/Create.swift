@@ -22,11 +22,10 @@ extension SQLiteStore {
       throw .unreadable("\(name) exists already")
     }
     let draft = path + ".new"
-    for name in [draft, draft + "-journal", draft + "-wal", draft + "-shm"] {
-      unsafe unlink(name)
-    }
+    remove(draft, with: ["", "-journal", "-wal", "-shm"])
     try makeEmptyFile(draft)
     try fill(draft)
+    remove(draft, with: ["-wal", "-shm"])
     guard unsafe rename(draft, path) == 0 else { throw systemFailure("create", path) }
     try synchronize(path)
     try synchronize(directory(of: path))
@@ -34,14 +33,18 @@ extension SQLiteStore {
 
   /// Brings a database that an older program made to what this one knows.
   ///
-  /// - Parameter path: The database file.
+  /// - Parameters:
+  ///   - path: The database file.
+  ///   - steps: The steps that are known.
   /// - Throws: `schema` if a newer program made it; each step is taken whole or not at all.
-  package static func migrate(at path: String) throws(StoreError) {
+  package static func migrate(
+    at path: String, through steps: [[String]] = Schema.migrations
+  ) throws(StoreError) {
     guard fileExists(path) else { throw .unreadable("there is no \(path)") }
     try WriteLock(of: path).hold { _ throws(StoreError) in
       let connection = try Connection(migrating: path, patience: .seconds(5))
       _ = try Schema.version(of: connection, at: path)
-      try Schema.migrate(connection)
+      try Schema.migrate(connection, through: steps)
     }
   }
 
@@ -51,7 +54,14 @@ extension SQLiteStore {
     // Kept in the file's header. The switch itself goes through the log, so it is copied back
     // before the file gets its name.
     try connection.database.execute("PRAGMA journal_mode = WAL")
-    try connection.database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    let isBusy = try connection.first("PRAGMA wal_checkpoint(TRUNCATE)") { row throws(StoreError) in
+      try row.integer(0)
+    }
+    guard isBusy == 0 else { throw .busy }
+  }
+
+  private static func remove(_ path: String, with suffixes: [String]) {
+    for suffix in suffixes { unsafe unlink(path + suffix) }
   }
 
   private static func makeEmptyFile(_ path: String) throws(StoreError) {

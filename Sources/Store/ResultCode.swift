@@ -11,16 +11,21 @@ extension StoreError {
   ///   - code: An extended result code.
   ///   - handle: The connection it came from, asked for its path and the system's error.
   init(_ code: Int32, on handle: OpaquePointer?) {
-    let system = unsafe handle.map { handle in unsafe sqlite3_system_errno(handle) } ?? 0
+    // SQLite does not note the system's error when it is COMMIT that fails.
+    let last = errno
+    let noted = unsafe handle.map { handle in unsafe sqlite3_system_errno(handle) } ?? 0
+    let system = code & 0xff == SQLITE_IOERR && last != 0 ? last : noted
     let what = unsafe StoreError.describe(code, system: system, handle)
     switch code & 0xff {
     case SQLITE_FULL: self = .full
-    case SQLITE_BUSY, SQLITE_LOCKED: self = .busy
     case SQLITE_IOERR where [ENOSPC, EDQUOT, EFBIG].contains(system): self = .full
-    case SQLITE_CANTOPEN, SQLITE_IOERR, SQLITE_READONLY, SQLITE_PERM, SQLITE_AUTH, SQLITE_NOMEM:
-      self = .unreadable(what)
+    // PROTOCOL: so many readers and writers that no lock could be had in many tries.
+    case SQLITE_BUSY, SQLITE_LOCKED, SQLITE_PROTOCOL: self = .busy
     // A constraint that fails, a missing table: the file is not what this program made of it.
-    default: self = .corrupt(what)
+    case SQLITE_CORRUPT, SQLITE_NOTADB, SQLITE_FORMAT, SQLITE_CONSTRAINT, SQLITE_MISMATCH,
+      SQLITE_SCHEMA, SQLITE_ERROR:
+      self = .corrupt(what)
+    default: self = .unreadable(what)
     }
   }
 

@@ -31,6 +31,9 @@ package final class SQLiteStore: AccountStore, Sendable {
     committer.stop()
   }
 
+  /// Callers that wait to write, for whoever watches the load.
+  package var waitingWriters: Int { committer.waiting }
+
   package func marks() throws(StoreError) -> StoreMarks {
     try marksReader.read()
   }

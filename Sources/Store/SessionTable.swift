@@ -5,13 +5,15 @@ extension Connection {
   func standing(of session: SessionID) throws(StoreError) -> Standing? {
     try first(
       """
-      SELECT s.id, s.account, s.version, s.generation, s.confirmed, s.rotated_at, s.issued_at,
+      SELECT s.account, s.version, s.generation, s.confirmed, s.rotated_at, s.issued_at,
         s.created_at, s.last_used_at, s.expires_at, s.address, s.user_agent,
-        a.id, a.username, a.groups, a.version, a.is_disabled, a.created_at
+        a.username, a.groups, a.version, a.is_disabled, a.created_at
       FROM session AS s JOIN account AS a ON a.id = s.account WHERE s.id = ?1
       """, .text(session.text)
     ) { row throws(StoreError) in
-      Standing(session: try readSession(row), account: try readAccount(row, from: 12))
+      let session = try readSession(row, session, from: 0)
+      return Standing(
+        session: session, account: try readAccount(row, session.account, from: 11))
     }
   }
 
@@ -22,7 +24,11 @@ extension Connection {
       SELECT id, account, version, generation, confirmed, rotated_at, issued_at,
         created_at, last_used_at, expires_at, address, user_agent
       FROM session WHERE account = ?1 AND expires_at > ?2 ORDER BY created_at DESC, id
-      """, .text(account.text), .integer(now.seconds), read: readSession)
+      """, .text(account.text), .integer(now.seconds)
+    ) { row throws(StoreError) in
+      guard let id = SessionID(try row.text(0)) else { throw .corrupt("session.id") }
+      return try readSession(row, id, from: 1)
+    }
   }
 
   func insert(_ session: Session) throws(StoreError) {
@@ -102,14 +108,20 @@ extension Connection {
   }
 }
 
-private func readSession(_ row: Row) throws(StoreError) -> Session {
-  guard let id = SessionID(try row.text(0)) else { throw .corrupt("session.id") }
-  guard let account = AccountID(try row.text(1)) else { throw .corrupt("session.account of \(id)") }
+/// Reads a session; what no program of ours would have stored is `corrupt`.
+private func readSession(
+  _ row: Row, _ id: SessionID, from column: Int32
+) throws(StoreError) -> Session {
+  guard let account = AccountID(try row.text(column)) else {
+    throw .corrupt("session.account of \(id)")
+  }
   let session = Session(
-    id: id, account: account, version: try row.integer(2), generation: try row.integer(3),
-    confirmed: try row.integer(4), rotatedAt: try row.date(5), issuedAt: try row.date(6),
-    createdAt: try row.date(7), lastUsedAt: try row.date(8), expiresAt: try row.date(9),
-    address: try row.text(10), userAgent: try row.text(11))
+    id: id, account: account, version: try row.integer(column + 1),
+    generation: try row.integer(column + 2), confirmed: try row.integer(column + 3),
+    rotatedAt: try row.date(column + 4), issuedAt: try row.date(column + 5),
+    createdAt: try row.date(column + 6), lastUsedAt: try row.date(column + 7),
+    expiresAt: try row.date(column + 8), address: try row.text(column + 9),
+    userAgent: try row.text(column + 10))
   guard session.version >= 1, session.generation >= 1,
     (0...session.generation).contains(session.confirmed)
   else { throw .corrupt("session.version, generation or confirmed of \(id)") }

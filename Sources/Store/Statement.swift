@@ -1,5 +1,6 @@
 import Accounts
 import CSQLite
+import Glibc
 
 /// A value for a parameter of a statement.
 enum Value {
@@ -57,9 +58,10 @@ enum Value {
 
   /// Goes to the next row; nil after the last.
   func step() throws(StoreError) -> Row? {
+    errno = 0
     switch unsafe sqlite3_step(handle) {
-    case SQLITE_ROW: unsafe Row(handle)
-    case SQLITE_DONE: nil
+    case SQLITE_ROW: return unsafe Row(handle)
+    case SQLITE_DONE: return nil
     case let code: throw failure(code)
     }
   }
@@ -101,14 +103,18 @@ enum Value {
   }
 
   func text(_ column: Int32) throws(StoreError) -> String {
-    guard unsafe sqlite3_column_type(statement, column) == SQLITE_TEXT,
-      let start = unsafe sqlite3_column_text(statement, column)
-    else { throw .corrupt("column \(column) is no text") }
+    guard unsafe sqlite3_column_type(statement, column) == SQLITE_TEXT else {
+      throw .corrupt("column \(column) is no text")
+    }
+    // As a blob it comes without a copy, which a NUL at its end would need.
+    let start = unsafe sqlite3_column_blob(statement, column)
     let bytes = unsafe UnsafeBufferPointer(
-      start: start, count: Int(sqlite3_column_bytes(statement, column)))
-    guard let text = unsafe String(validating: bytes, as: UTF8.self) else {
+      start: start?.assumingMemoryBound(to: UInt8.self),
+      count: Int(sqlite3_column_bytes(statement, column)))
+    do {
+      return String(copying: try UTF8Span(validating: unsafe bytes.span))
+    } catch {
       throw .corrupt("column \(column) is no UTF-8")
     }
-    return text
   }
 }

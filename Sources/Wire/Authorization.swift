@@ -6,13 +6,13 @@ package enum Authorization {
     /// Another scheme, or nothing.
     case none
     /// Exactly one b64token after `Bearer` and spaces.
-    case token([UInt8])
+    case token(ArraySlice<UInt8>)
     /// The scheme is `Bearer`, and what follows is not one token.
     case malformed
   }
 
   /// Reads the header; the scheme in any case, then one or more spaces, then one token.
-  package static func bearer(_ header: [UInt8]) -> Bearer {
+  package static func bearer(_ header: ArraySlice<UInt8>) -> Bearer {
     let scheme = header.prefix { $0 != 0x20 }
     guard scheme.count == 6,
       zip(scheme, "bearer".utf8).allSatisfy({ $0 | 0x20 == $1 })
@@ -22,7 +22,7 @@ package enum Authorization {
     guard !body.isEmpty, token.dropFirst(body.count).allSatisfy({ $0 == UInt8(ascii: "=") }) else {
       return .malformed
     }
-    return .token(Array(token))
+    return .token(token)
   }
 
   private static func isTokenByte(_ byte: UInt8) -> Bool {

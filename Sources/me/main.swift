@@ -1,5 +1,6 @@
 // GET /auth/me: who the access token speaks for.
 
+import Accounts
 import Endpoint
 import Store
 import Token

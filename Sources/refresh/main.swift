@@ -32,7 +32,7 @@ serve(.post, settings: settings, keys: keys, threads: 32) { call in
       tokens.cookies += planted
       return .tokens(tokens)
     case .reuse:
-      call.note(.warning, .refreshReuse, account: claims.subject, session: claims.session)
+      call.note(.refreshReuse, .warning, account: claims.subject, session: claims.session)
     case .refused:
       call.note(.refreshRefused, account: claims.subject, session: claims.session)
     }

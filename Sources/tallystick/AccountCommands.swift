@@ -97,7 +97,7 @@ private func row(_ account: Account) -> [JSON] {
 /// A command that changes one account.
 private func change(
   _ name: String, _ summary: String, _ done: String,
-  _ apply: @escaping (SQLiteStore, AccountID) throws -> Bool
+  _ apply: @escaping @Sendable (SQLiteStore, AccountID) throws -> Bool
 ) -> Command {
   Command(path: ["account", name], arguments: ["NAME"], summary: summary) { arguments in
     let store = try Context.store()

@@ -2,7 +2,7 @@ import Accounts
 import Endpoint
 
 /// An option of a command; one with a value takes it from the next word.
-struct Option {
+struct Option: Sendable {
   let name: String
   /// What the value is called in the help; nil for a switch.
   var value: String?
@@ -58,13 +58,13 @@ struct Refused: Error {
 }
 
 /// One command of the administrator.
-struct Command {
+struct Command: Sendable {
   let path: [String]
   var arguments: [String] = []
   var options: [Option] = []
   let summary: String
   /// Does it and prints; throws what went wrong.
-  let run: (_ arguments: Arguments) throws -> Void
+  let run: @Sendable (_ arguments: Arguments) throws -> Void
 
   /// How it is called.
   var synopsis: String {
@@ -90,7 +90,8 @@ struct Command {
     let rows = commands.map { command in
       "  " + padded((command.path + command.arguments).joined(separator: " "), 32) + command.summary
     }
-    let foot = "\nThe state directory and the other settings are environment variables, TALLYSTICK_…:"
+    let foot =
+      "\nThe state directory and the other settings are environment variables, TALLYSTICK_…:"
       + "\nsee tallystick config show."
     return ([head] + rows + [foot]).joined(separator: "\n")
   }

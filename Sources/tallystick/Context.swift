@@ -2,6 +2,7 @@ import Accounts
 import Endpoint
 import Store
 import Token
+import Wire
 
 /// What commands work on, each opened when it is asked for.
 enum Context {

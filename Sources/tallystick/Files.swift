@@ -1,5 +1,6 @@
-import CSystem
 import Endpoint
+import FastCGI
+import Glibc
 
 /// The whole contents of a file; nil if it cannot be read or has more than 64 MiB.
 func readFile(_ path: String) -> [UInt8]? {
@@ -9,7 +10,9 @@ func readFile(_ path: String) -> [UInt8]? {
   var bytes: [UInt8] = []
   var buffer = [UInt8](repeating: 0, count: 65_536)
   while bytes.count <= 64 << 20 {
-    let count = unsafe buffer.withUnsafeMutableBytes { unsafe read(descriptor, $0.baseAddress, $0.count) }
+    let count = unsafe buffer.withUnsafeMutableBytes {
+      unsafe read(descriptor, $0.baseAddress, $0.count)
+    }
     guard count > 0 else { return count == 0 ? bytes : nil }
     bytes += buffer[..<count]
   }

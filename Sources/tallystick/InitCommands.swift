@@ -41,7 +41,8 @@ private func blocklist(_ file: String?) throws -> [UInt8] {
       line: file.map { "cannot read \($0)" }
         ?? "no list of common passwords: install Debian's python3-zxcvbn, or name one with --words")
   }
-  let words = file == nil ? Blocklist.words(inFrequencyLists: bytes) : Blocklist.words(inLines: bytes)
+  let words =
+    file == nil ? Blocklist.words(inFrequencyLists: bytes) : Blocklist.words(inLines: bytes)
   guard !words.isEmpty else { throw Refused(line: "\(file ?? debianWords) has no words") }
   return Blocklist.build(from: words)
 }

@@ -28,7 +28,8 @@ let keyCommands = [
     printLine("signing with \(current)")
   },
   Command(
-    path: ["key", "retire"], options: [
+    path: ["key", "retire"],
+    options: [
       Option(name: "--kid", value: "KID", meaning: "this one alone; all previous ones otherwise")
     ],
     summary: "refuse tokens signed with previous keys from now on"

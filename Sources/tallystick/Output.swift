@@ -1,6 +1,7 @@
 import Accounts
-import CSystem
 import Endpoint
+import FastCGI
+import Glibc
 import Wire
 
 /// Prints a line on standard output.
@@ -19,10 +20,6 @@ func padded(_ text: String, _ width: Int) -> String {
 }
 
 /// Prints rows as a JSON array of objects, or as aligned columns under their names.
-///
-/// - Parameters:
-///   - rows: Members in the order of the columns.
-///   - asJSON: Which of the two.
 func printTable(_ columns: [String], _ rows: [[JSON]], asJSON: Bool) {
   if asJSON {
     let objects = rows.map { row in JSON.object(JSONObject(Array(zip(columns, row)))) }
@@ -58,10 +55,8 @@ extension String {
   }
 }
 
-/// Asks for a password without showing it, twice; or reads one line of standard input.
-///
-/// - Parameter twice: Whether a person must type it again.
-/// - Throws: `Refused` if there is none or the two differ.
+/// Asks for a password without showing it, twice if a person must type it again; or reads one
+/// line of standard input.
 func readPassword(twice: Bool) throws(Refused) -> String {
   guard isatty(0) == 1 else {
     guard let line = readLine(strippingNewline: true), !line.isEmpty else {

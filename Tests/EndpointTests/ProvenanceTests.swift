@@ -17,22 +17,24 @@ private func provenance(origin: String?, site: String?) throws -> Provenance {
 
 /// The contract's section 4; T149, T150.
 @Suite struct `A request that changes state` {
-  @Test(arguments: [
-    (nil, nil), (nil, "same-origin"), ("https://auth.example.test", nil),
-    ("https://auth.example.test", "same-origin"),
-  ] as [(String?, String?)])
+  @Test(
+    arguments: [
+      (nil, nil), (nil, "same-origin"), ("https://auth.example.test", nil),
+      ("https://auth.example.test", "same-origin"),
+    ] as [(String?, String?)])
   func `from our own pages or from no browser is let in`(origin: String?, site: String?) throws {
     #expect(try provenance(origin: origin, site: site) == .own)
   }
 
-  @Test(arguments: [
-    (nil, "cross-site"), (nil, "same-site"), (nil, "none"), (nil, ""), (nil, "Same-Origin"),
-    ("https://auth.example.test", "cross-site"), ("https://auth.example.test", "same-site"),
-    ("null", nil), ("https://evil.example", nil), ("https://auth.example.test.evil.com", nil),
-    ("http://auth.example.test", nil), ("https://auth.example.test:8443", nil),
-    ("https://AUTH.example.test", nil), ("", nil), ("null", "same-origin"),
-    ("https://evil.example", "same-origin"),
-  ] as [(String?, String?)])
+  @Test(
+    arguments: [
+      (nil, "cross-site"), (nil, "same-site"), (nil, "none"), (nil, ""), (nil, "Same-Origin"),
+      ("https://auth.example.test", "cross-site"), ("https://auth.example.test", "same-site"),
+      ("null", nil), ("https://evil.example", nil), ("https://auth.example.test.evil.com", nil),
+      ("http://auth.example.test", nil), ("https://auth.example.test:8443", nil),
+      ("https://AUTH.example.test", nil), ("", nil), ("null", "same-origin"),
+      ("https://evil.example", "same-origin"),
+    ] as [(String?, String?)])
   func `from anywhere else is not`(origin: String?, site: String?) throws {
     #expect(try provenance(origin: origin, site: site) == .foreign)
   }

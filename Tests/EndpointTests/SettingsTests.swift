@@ -8,7 +8,7 @@ private func settings(_ variables: [String: String]) throws(SettingError) -> Set
   return try Settings { all[$0] }
 }
 
-@Suite struct `Settings` {
+@Suite struct `The settings` {
   @Test func `have the contract's defaults`() throws {
     let settings = try settings([:])
     #expect(settings.state == "/var/lib/tallystick")

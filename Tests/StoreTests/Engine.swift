@@ -59,12 +59,13 @@ final class Bench: Sendable {
   @discardableResult
   func person(
     _ name: String = "alice", groups: [Group] = [], at now: NumericDate = t(0)
-  ) throws -> (credentials: Credentials, session: Session) {
-    let account = Account(
-      id: newAccountID(), username: try #require(Username(name)), groups: groups, createdAt: now)
+  ) throws(StoreError) -> (credentials: Credentials, session: Session) {
+    guard let username = Username(name) else { throw .corrupt("no name for a test: \(name)") }
+    let account = Account(id: newAccountID(), username: username, groups: groups, createdAt: now)
     let credentials = Credentials(account: account, passwordHash: "hash of \(name)")
     let session = newSession(of: account, at: now)
-    #expect(try store.register(credentials, starting: session, network: nil))
+    let isNew = try store.register(credentials, starting: session, network: nil)
+    #expect(isNew)
     return (credentials, session)
   }
 
@@ -177,5 +178,22 @@ private final class Results<T: Sendable>: @unchecked Sendable {
 
   func inOrder() throws -> [T] {
     try results.sorted { $0.key < $1.key }.map { try $0.value.get() }
+  }
+}
+
+/// A value that the threads of a test share.
+///
+/// Not the standard library's mutex, which the thread sanitizer does not see.
+final class Shared<Value>: @unchecked Sendable {
+  private let lock = NSLock()
+  private var value: Value
+
+  init(_ value: Value) {
+    self.value = value
+  }
+
+  @discardableResult
+  func withLock<Result>(_ body: (inout Value) throws -> Result) rethrows -> Result {
+    try lock.withLock { try body(&value) }
   }
 }

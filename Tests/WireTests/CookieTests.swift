@@ -60,7 +60,7 @@ import Wire
 /// RFC 6750 §2.1, RFC 9110 §11.6.2 (T038).
 @Suite struct `An Authorization header` {
   private func read(_ header: String) -> Authorization.Bearer {
-    Authorization.bearer(Array(header.utf8))
+    Authorization.bearer(Array(header.utf8)[...])
   }
 
   @Test(arguments: ["Bearer x", "bearer x", "BEARER x", "bEaReR x", "Bearer  x", "Bearer     x"])
@@ -70,7 +70,7 @@ import Wire
 
   @Test(arguments: ["x", "a.b.c", "AZaz09-._~+/", "x=", "x==", "a.b-c_d"])
   func `carries exactly one b64token`(token: String) {
-    #expect(read("Bearer " + token) == .token(Array(token.utf8)))
+    #expect(read("Bearer " + token) == .token(Array(token.utf8)[...]))
   }
 
   @Test(arguments: [

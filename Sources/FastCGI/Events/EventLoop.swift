@@ -144,7 +144,7 @@ import Glibc
   /// Writes what is owed, and then lets the connection have its fate.
   private func write(_ connection: Connection) {
     connection.takeReplies()
-    guard connection.flush() else { return drop(connection, "the peer took no answer") }
+    guard connection.flush() else { return drop(connection, nil) }
     guard !connection.hasPending else {
       // Nothing more is read from a peer that does not take its answers.
       connection.restart(at: now, for: requestTime)
