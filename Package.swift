@@ -48,7 +48,8 @@ let package = Package(
       .testTarget(name: "StoreTests", dependencies: ["Store", "Accounts"]),
       .testTarget(name: "FastCGITests", dependencies: ["FastCGI", "Wire"]),
       .testTarget(
-        name: "EndpointTests", dependencies: ["Endpoint", "FastCGI", "Token", "Wire", "Accounts"]),
+        name: "EndpointTests",
+        dependencies: ["Endpoint", "FastCGI", "Token", "Wire", "Accounts", "Store"]),
     ],
   swiftLanguageModes: [.v6]
 )

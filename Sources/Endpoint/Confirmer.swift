@@ -21,6 +21,8 @@ package final class Confirmer: Sendable {
   private let store: any AccountStore
   private let log: Log
   private let pending = Mutex(Pending())
+  /// Held while a batch is on its way to the disk, so that who flushes waits for it.
+  private let writing = Mutex(())
 
   package init(_ store: any AccountStore, log: Log) {
     self.store = store
@@ -41,6 +43,10 @@ package final class Confirmer: Sendable {
 
   /// Writes what was noted, and returns when it is written or the store cannot take it.
   package func flush() {
+    writing.withLock { _ in writePending() }
+  }
+
+  private func writePending() {
     while true {
       let batch = pending.withLock { pending in
         let batch = pending.seen

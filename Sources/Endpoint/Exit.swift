@@ -3,6 +3,7 @@
 
 package import Accounts
 import CSystem
+import FastCGI
 import Glibc
 package import Token
 
@@ -43,6 +44,11 @@ package func programName() -> String {
 extension Settings {
   /// The settings of the environment, or the end of the program with status 100.
   package static func load() -> Settings {
+    FastCGI.answerHelp(
+      ServeOptions(
+        program: programName(),
+        help: "Settings are environment variables, TALLYSTICK_…; tallystick config show lists them."
+      ) { _ in }, arguments: CommandLine.arguments)
     // Nobody but root reads a core or the memory of a program that holds keys (T230).
     _ = ts_hide_memory()
     return orExit(try Settings { variable in environmentValue(variable) })

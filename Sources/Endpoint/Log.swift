@@ -2,8 +2,7 @@
 // Never a secret: no token, no password, no cookie, no hash. Accounts and sessions by identifier,
 // a session by its first characters. Control characters cannot get out of their string.
 
-import CSystem
-import Glibc
+import FastCGI
 package import Wire
 
 /// How much is logged; security events are `info`.
@@ -79,18 +78,5 @@ package struct Log: Sendable {
     ]
     for case (let name, let value?) in fields { members.append((name, value)) }
     writeAll(JSON.object(JSONObject(members)).encode() + [0x0a], to: 2)
-  }
-}
-
-/// Writes every byte, whatever the system takes at once; gives up on an error.
-package func writeAll(_ bytes: [UInt8], to descriptor: Int32) {
-  var rest = bytes[...]
-  while !rest.isEmpty {
-    let count = unsafe rest.withUnsafeBytes {
-      unsafe Glibc.write(descriptor, $0.baseAddress, $0.count)
-    }
-    if count < 0 && errno == EINTR { continue }
-    guard count > 0 else { return }
-    rest = rest.dropFirst(count)
   }
 }

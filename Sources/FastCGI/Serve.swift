@@ -44,7 +44,7 @@ package func serve(
     }
     if command.processes > 1 {
       let program = arguments.first ?? options.program
-      var supervisor = Supervisor(
+      var supervisor = try Supervisor(
         options, listener: listener, count: command.processes,
         arguments: command.workerArguments(program))
       exit(try supervisor.run())
@@ -60,6 +60,15 @@ package func serve(
   exit(0)
 }
 
+/// Prints the help of a program, if the command line asks for it, and ends it.
+///
+/// For programs that need settings before they can serve: who asks for help has none yet.
+package func answerHelp(_ options: ServeOptions, arguments: [String]) {
+  guard arguments.dropFirst().contains("--help") else { return }
+  writeAll(Array(helpText(options).utf8), to: STDOUT_FILENO)
+  exit(0)
+}
+
 /// The socket that the command line names or standard input is; nil where this is CGI.
 private func listener(for command: ServeCommand) throws(SystemError) -> Listener? {
   if let path = command.socket { return try Listener(path: path) }
@@ -70,21 +79,13 @@ private func listener(for command: ServeCommand) throws(SystemError) -> Listener
 }
 
 /// Lets SIGTERM and SIGINT stop a server.
-///
-/// The signals are blocked in every thread and taken by one that waits for them, so that no system
-/// call of a request under way is interrupted: libfcgi takes EINTR for a broken connection.
 private func stopOnSignals(_ server: Server) throws(SystemError) {
-  var signals = sigset_t()
-  unsafe sigemptyset(&signals)
-  unsafe sigaddset(&signals, SIGTERM)
-  unsafe sigaddset(&signals, SIGINT)
-  unsafe pthread_sigmask(SIG_BLOCK, &signals, nil)
-  _ = try startThread(stackSize: 65_536) { [signals] in
-    var waited = signals
-    var signal: Int32 = 0
-    unsafe sigwait(&waited, &signal)
+  let signalled = try catchEndSignals()
+  _ = try startThread(stackSize: 65_536) {
+    while !waitForInput(signalled, milliseconds: -1).first {}
     server.stop()
   }
+  blockEndSignals()
 }
 
 /// One line on standard error, and the end.

@@ -1,4 +1,5 @@
 import Endpoint
+import FastCGI
 import Glibc
 
 /// The whole contents of a file; nil if it cannot be read or has more than 64 MiB.

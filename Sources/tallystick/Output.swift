@@ -1,5 +1,6 @@
 import Accounts
 import Endpoint
+import FastCGI
 import Glibc
 import Wire
 

@@ -1,18 +1,22 @@
 """What the programs cost before anybody asks: starting, and memory at rest."""
 
 import json
-import os
 import subprocess
 import sys
 
 from machine import ROOT, Failure
-from report import number
 
 
 def _sizes(bench):
     """What tools/sizes measures, once for all parts."""
     if not bench.sizes:
-        command = [sys.executable, ROOT / "tools/sizes", "--json", "--runs", "15" if bench.options.quick else "40"]
+        command = [
+            sys.executable,
+            ROOT / "tools/sizes",
+            "--json",
+            "--runs",
+            "15" if bench.options.quick else "40",
+        ]
         done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
         if not done.stdout.startswith("["):
             raise Failure(f"tools/sizes: {done.stderr.strip().splitlines()[-1:]}")
@@ -22,7 +26,6 @@ def _sizes(bench):
 
 def start(bench, report):
     """The part `start`: a CGI start against a C program that links the same libraries."""
-    bench.needs("tallystick")
     rows = [row for row in _sizes(bench) if "start_vs_c" in row]
     table = report.table("CGI start", "program", "ms", "× C with the same libraries", "stripped, MB")
     for row in rows:
@@ -32,7 +35,6 @@ def start(bench, report):
 
 def memory(bench, report):
     """The part `memory`: resident memory of every program serving an idle socket."""
-    bench.needs("tallystick")
     rows = [row for row in _sizes(bench) if "rest_mib" in row]
     table = report.table("Memory at rest", "program", "RSS MB")
     for row in rows:

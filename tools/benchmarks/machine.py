@@ -1,5 +1,6 @@
 """What this machine does: processes started and ended, their cost, and who else is busy."""
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -14,8 +15,12 @@ CORES = len(os.sched_getaffinity(0))
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 LIBRARIES = {
-    "floors/null_threads": ["fcgi", "pthread"], "floors/null_events": [], "load/clients": [],
-    "load/commits": ["sqlite3"], "load/hashes": ["argon2", "pthread"], "load/mint": ["crypto"],
+    "floors/null_threads": ["fcgi", "pthread"],
+    "floors/null_events": [],
+    "load/clients": [],
+    "load/commits": ["sqlite3"],
+    "load/hashes": ["argon2", "pthread"],
+    "load/mint": ["crypto"],
 }
 
 
@@ -31,9 +36,23 @@ def compile_c(name, folder):
     """Builds one of our C programs once; its path."""
     source, target = HERE / f"{name}.c", folder / name.replace("/", "-")
     if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
-        command = ["cc", "-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", str(source), "-o", str(target)]
-        built = subprocess.run(command + [f"-l{library}" for library in LIBRARIES[name]],
-                               capture_output=True, text=True, check=False)
+        command = [
+            "cc",
+            "-std=c11",
+            "-D_GNU_SOURCE",
+            "-O2",
+            "-Wall",
+            "-Wextra",
+            str(source),
+            "-o",
+            str(target),
+        ]
+        built = subprocess.run(
+            command + [f"-l{library}" for library in LIBRARIES[name]],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         if built.returncode != 0:
             raise Failure(f"cannot compile {source.name}: {built.stderr.strip().splitlines()[:1]}")
     return target
@@ -54,8 +73,14 @@ class Processes:
     def start(self, command, log, environment=None, cwd=None):
         """Starts a server; what it says goes to the file `log`."""
         with open(log, "ab") as output:
-            process = subprocess.Popen([str(word) for word in command], env=environment, cwd=cwd,
-                                       stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+            process = subprocess.Popen(
+                [str(word) for word in command],
+                env=environment,
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            )
         self.running.append(process)
         return process
 
@@ -83,7 +108,7 @@ def wait_for(ready, process, log, seconds=20):
             return
         if process.poll() is not None:
             break
-        time.sleep(0.01)
+        time.sleep(0.001)
     lines = pathlib.Path(log).read_text(errors="replace").strip().splitlines()
     raise Failure(f"{pathlib.Path(log).stem} does not serve: {lines[-1] if lines else 'it says nothing'}")
 
@@ -135,9 +160,10 @@ def resident_mb(pids):
     """Resident memory of these processes together, in MB."""
     total = 0
     for pid in pids:
-        for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS"):
-                total += int(line.split()[1]) * 1024
+        with contextlib.suppress(OSError):
+            for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+                if line.startswith("VmRSS"):
+                    total += int(line.split()[1]) * 1024
     return total / 1e6
 
 
@@ -149,7 +175,9 @@ class Others:
         self.begin()
 
     def _sample(self):
-        fields = [int(field) for field in pathlib.Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
+        fields = [
+            int(field) for field in pathlib.Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+        ]
         busy = sum(fields[:8]) - fields[3] - fields[4]
         ended = os.times()
         ours = sum(ended[:4])
@@ -184,9 +212,13 @@ def accepts(pids, load):
     if not shutil.which("strace"):
         return None
     words = ["strace", "-f", "-c", "-q", "-U", "calls,errors,name", "-e", "trace=accept,accept4"]
-    tracer = subprocess.Popen(words + [word for pid in pids for word in ("-p", str(pid))],
-                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                              stderr=subprocess.PIPE, text=True)
+    tracer = subprocess.Popen(
+        words + [word for pid in pids for word in ("-p", str(pid))],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     time.sleep(0.5)
     try:
         result = load()

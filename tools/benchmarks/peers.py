@@ -21,9 +21,23 @@ PACKAGES = ["starlette", "PyJWT", "uvicorn", "uvloop", "httptools"]
 def _token(secret):
     now = int(time.time())
     name = "abcdefghijklmnopqrstuvwxyz"
-    return hs256({"alg": "HS256", "kid": "bench", "typ": "at+jwt"},
-                 {"iss": ISSUER, "aud": ISSUER, "sub": name, "iat": now, "exp": now + LIFETIME, "jti": name,
-                  "sid": name, "gen": 1, "ver": 1, "preferred_username": "bench", "groups": []}, secret)
+    return hs256(
+        {"alg": "HS256", "kid": "bench", "typ": "at+jwt"},
+        {
+            "iss": ISSUER,
+            "aud": ISSUER,
+            "sub": name,
+            "iat": now,
+            "exp": now + LIFETIME,
+            "jti": name,
+            "sid": name,
+            "gen": 1,
+            "ver": 1,
+            "preferred_username": "bench",
+            "groups": [],
+        },
+        secret,
+    )
 
 
 def node_environment(bench, wanted):
@@ -33,8 +47,12 @@ def node_environment(bench, wanted):
         return None
     environment = {"PATH": os.environ["PATH"], "NODE_ENV": "production", "NODE_PATH": ":".join(NODE_PATHS)}
     for attempt in ("as installed", "fetched"):
-        done = subprocess.run(["node", "-e", ";".join(f"require('{name}')" for name in wanted)], env=environment,
-                              capture_output=True, check=False)
+        done = subprocess.run(
+            ["node", "-e", ";".join(f"require('{name}')" for name in wanted)],
+            env=environment,
+            capture_output=True,
+            check=False,
+        )
         if done.returncode == 0:
             return environment
         if attempt == "as installed" and "sqlite3" in wanted:
@@ -52,16 +70,25 @@ def _fetched_sqlite(folder, environment):
     module = folder / "usr/lib/x86_64-linux-gnu/nodejs/sqlite3"
     if not module.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["apt-get", "download", "-q", "node-sqlite3"], cwd=folder, capture_output=True, check=False)
+        subprocess.run(
+            ["apt-get", "download", "-q", "node-sqlite3"], cwd=folder, capture_output=True, check=False
+        )
         for package in folder.glob("*.deb"):
             subprocess.run(["dpkg", "-x", str(package), str(folder)], check=False)
-        subprocess.run(["cc", "-shared", "-o", str(folder / "libnode.so.108"), "-x", "c", "/dev/null"], check=False)
+        subprocess.run(
+            ["cc", "-shared", "-o", str(folder / "libnode.so.108"), "-x", "c", "/dev/null"], check=False
+        )
         shim = folder / "shim/@mapbox/node-pre-gyp"
         shim.mkdir(parents=True, exist_ok=True)
         (shim / "index.js").write_text(
             "exports.find = (file) => require('path').join(require('path').dirname(file),"
-            " 'lib/binding/napi-v6-linux-glibc-x64/node_sqlite3.node');\n")
-    paths = [str(folder / "usr/lib/x86_64-linux-gnu/nodejs"), str(folder / "shim"), environment["NODE_PATH"]]
+            " 'lib/binding/napi-v6-linux-glibc-x64/node_sqlite3.node');\n"
+        )
+    paths = [
+        str(folder / "usr/lib/x86_64-linux-gnu/nodejs"),
+        str(folder / "shim"),
+        environment["NODE_PATH"],
+    ]
     return {"NODE_PATH": ":".join(paths), "LD_LIBRARY_PATH": str(folder)}
 
 
@@ -71,8 +98,13 @@ def _python(bench):
     python = folder / "bin/python"
     ready = [str(python), "-c", "import starlette, jwt, uvicorn, uvloop, httptools"]
     if not python.exists() or subprocess.run(ready, capture_output=True, check=False).returncode != 0:
-        for command in ([sys.executable, "-m", "venv", folder], [python, "-m", "pip", "install", "-q", *PACKAGES]):
-            done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
+        for command in (
+            [sys.executable, "-m", "venv", folder],
+            [python, "-m", "pip", "install", "-q", *PACKAGES],
+        ):
+            done = subprocess.run(
+                [str(word) for word in command], capture_output=True, text=True, check=False
+            )
             if done.returncode != 0:
                 note(f"no Starlette: {(done.stderr or done.stdout).strip().splitlines()[-1:]}")
                 return None
@@ -89,21 +121,42 @@ def add_checks(site):
     environment = node_environment(site.bench, ["express"])
     if environment:
         socket = site.folder / "run/express.sock"
-        site.start("express", ["node", HERE / "peers/express.js", socket, workers, file], environment, socket)
+        site.start(
+            "express", ["node", HERE / "peers/express.js", socket, workers, file], environment, socket
+        )
         titles["express"] = f"Express, node's crypto, tuned, {workers} processes, HS256"
         _proxied(site, "express", socket, token)
     python = _python(site.bench)
     if python:
         socket = site.folder / "run/starlette.sock"
-        words = [python, "-m", "uvicorn", "starlette_check:application", "--app-dir", HERE / "peers", "--uds", socket,
-                 "--workers", workers, "--log-level", "warning", "--no-access-log", "--backlog", 1024]
+        words = [
+            python,
+            "-m",
+            "uvicorn",
+            "starlette_check:application",
+            "--app-dir",
+            HERE / "peers",
+            "--uds",
+            socket,
+            "--workers",
+            workers,
+            "--log-level",
+            "warning",
+            "--no-access-log",
+            "--backlog",
+            1024,
+        ]
         site.start("starlette", words, {"PATH": os.environ["PATH"], "BENCH_SECRET": str(file)}, socket)
         titles["starlette"] = f"Starlette + PyJWT on uvicorn, {workers} processes, HS256"
         _proxied(site, "starlette", socket, token)
         time.sleep(1)
     if pathlib.Path(NJS).exists():
-        site.main += [f"load_module {NJS};", f"env BENCH_SECRET={file};"]
-        site.http.append(f"  js_path {HERE}/peers/;\n  js_import bench from njs.js;")
+        modules = site.folder / "njs"
+        modules.mkdir()
+        shutil.copy(HERE / "peers/njs.js", modules)
+        (modules / "secret.js").write_text(f"export default '{base64url(secret)}';\n")
+        site.main.append(f"load_module {NJS};")
+        site.http.append(f"  js_path {modules}/;\n  js_import bench from njs.js;")
         site.guard("njs", "js_content bench.check;")
         site.add("njs", "njs", None, token)
         titles["njs"] = "njs inside nginx, HS256"
@@ -114,8 +167,11 @@ def add_checks(site):
 
 def _proxied(site, name, socket, token):
     site.http.append(f"  upstream {name} {{ server unix:{socket}; keepalive 32; }}")
-    site.guard(name, f"""proxy_pass http://{name}/check; proxy_http_version 1.1; proxy_pass_request_body off;
-    proxy_set_header Content-Length ""; proxy_set_header Connection "";""")
+    site.guard(
+        name,
+        f"""proxy_pass http://{name}/check; proxy_http_version 1.1; proxy_pass_request_body off;
+    proxy_set_header Content-Length ""; proxy_set_header Connection "";""",
+    )
     site.add(name, name, name, token)
 
 
@@ -125,13 +181,24 @@ def express_refresh(site, state):
     if not environment:
         return False
     copy, socket = site.folder / "express.db", site.folder / "run/express.sock"
-    with sqlite3.connect(f"file:{state.path}/tallystick.db?mode=ro", uri=True) as source, sqlite3.connect(copy) as target:
+    with sqlite3.connect(f"file:{state.path}/tallystick.db?mode=ro", uri=True) as source, sqlite3.connect(
+        copy
+    ) as target:
         source.backup(target)
     source.close()
     target.close()
     key = state.current_key()
-    words = ["node", HERE / "peers/express.js", socket, site.bench.options.express_workers,
-             state.path / "keys/refresh.secret", copy, state.path / f"keys/private/{key['kid']}.pem", key["kid"], ISSUER]
+    words = [
+        "node",
+        HERE / "peers/express.js",
+        socket,
+        site.bench.options.express_workers,
+        state.path / "keys/refresh.secret",
+        copy,
+        state.path / f"keys/private/{key['kid']}.pem",
+        key["kid"],
+        ISSUER,
+    ]
     site.start("express", words, environment, socket)
     site.http.append(f"  upstream express {{ server unix:{socket}; keepalive 32; }}")
     site.server.append("""

@@ -6,10 +6,11 @@ import loads
 import machine
 import peers
 from machine import Failure
-from rounds import interleave, latency, median, ratio
+from rounds import interleave, latency, median, middle, ratio
 from sites import PASSWORD, Site
 
 CLIENTS = 32
+NAMES = {"refresh": "refresh", "express": "Express with node-sqlite3"}
 
 
 def _number(command):
@@ -30,11 +31,10 @@ def commits(bench, seconds):
 def refresh(bench, report):
     """The part `refresh` of the bench."""
     options = bench.options
-    bench.needs("refresh")
     state = bench.state("refresh", 10_000)
     site = Site(bench.folder / "refresh", bench.processes, bench.programs, bench)
     site.program("refresh", state)
-    has_express = peers.express_refresh(site, state)
+    has_express = (options.peers or not options.quick) and peers.express_refresh(site, state)
     site.serve()
     names, clients = ["commits", "refresh"] + (["express"] if has_express else []), {}
     for name, path in (("refresh", "/auth/refresh"), ("express", "/express/auth/refresh")):
@@ -53,18 +53,37 @@ def refresh(bench, report):
     for name in names:
         measure(name, 1)
     outcomes = interleave(names, options.rounds, measure)
-    table = report.table("`refresh`", "durable, one row a session", "a second", "× commits", "CPU µs a request",
-                         "p50 ms", "p99 ms", "RSS MB")
-    table.add("single-row commits in C, one writer", median(outcomes, "commits"), 1.0, None, None, None, None)
-    titles = {"refresh": f"**`refresh` through nginx, {CLIENTS} sessions at once**",
-              "express": f"Express with node-sqlite3, {options.express_workers} processes, the same rows"}
+    table = report.table(
+        "`refresh`",
+        "durable, one row a session",
+        "a second",
+        "× commits",
+        "CPU µs a request",
+        "p50 ms",
+        "p99 ms",
+        "RSS MB",
+    )
+    table.add(
+        "single-row commits in C, one writer", median(outcomes, "commits"), 1.0, None, None, None, None
+    )
+    titles = {
+        "refresh": f"**`refresh` through nginx, {CLIENTS} sessions at once**",
+        "express": f"{NAMES['express']}, the same rows and settings",
+    }
     for name in names[1:]:
-        table.add(titles[name], median(outcomes, name), ratio(outcomes, name, "commits"),
-                  median(outcomes, name, "cpu_us"), latency(outcomes, name, "50"), latency(outcomes, name, "99"),
-                  machine.resident_mb(site.family(name)))
-        middle = sorted(outcomes[name], key=lambda result: result["rate"])[options.rounds // 2]
-        report.series.setdefault("latency of refresh", {})[name] = middle["latency"]
-    table.notes.append("WAL, synchronous FULL, every refresh a rotation (reuse window 0), a row and a commit for each.")
+        table.add(
+            titles[name],
+            median(outcomes, name),
+            ratio(outcomes, name, "commits"),
+            median(outcomes, name, "cpu_us"),
+            latency(outcomes, name, "50"),
+            latency(outcomes, name, "99"),
+            machine.resident_mb(site.family(name)),
+        )
+        report.series.setdefault("latency of refresh", {})[NAMES[name]] = middle(outcomes, name)["latency"]
+    table.notes.append(
+        "WAL, synchronous FULL, every refresh a rotation (reuse window 0), a row and a commit for each."
+    )
     report.figure("refresh_vs_commits", ratio(outcomes, "refresh", "commits"))
     if has_express:
         report.figure("refresh_vs_express", ratio(outcomes, "refresh", "express"))
@@ -73,7 +92,6 @@ def refresh(bench, report):
 def login(bench, report):
     """The part `login` of the bench."""
     options = bench.options
-    bench.needs("login")
     state = bench.state("login", 1_000)
     site = Site(bench.folder / "login", bench.processes, bench.programs, bench)
     site.program("login", state)
@@ -87,21 +105,44 @@ def login(bench, report):
             return {"rate": _number([bench.tools["load/hashes"], 1, options.seconds])}
         if name == "all":
             return {"rate": _number([bench.tools["load/hashes"], machine.CORES, options.seconds])}
-        return loads.with_cpu(lambda: clients.run(int(name), options.seconds, may_refuse=True), site.family("login"))
+        return loads.with_cpu(
+            lambda: clients.run(int(name), options.seconds, may_refuse=True), site.family("login")
+        )
 
     loads_at = [str(machine.CORES), str(options.login_clients), "100"]
     outcomes = interleave(["one", "all", *dict.fromkeys(loads_at)], options.rounds, measure)
-    table = report.table("`login`", "argon2id, 19 MiB, t = 2", "a second", "× cores ÷ one hash", "p50 ms", "p99 ms",
-                         "refused", "RSS MB")
+    table = report.table(
+        "`login`",
+        "argon2id, 19 MiB, t = 2",
+        "a second",
+        "× cores ÷ one hash",
+        "p50 ms",
+        "p99 ms",
+        "refused",
+        "RSS MB",
+    )
     for result, one in zip(outcomes["all"], outcomes["one"]):
         result["bound"] = result["rate"] / one["rate"] / machine.CORES
     table.add("hashes in C, one thread", median(outcomes, "one"), 1 / machine.CORES, None, None, None, None)
-    table.add(f"hashes in C, {machine.CORES} threads", median(outcomes, "all"), median(outcomes, "all", "bound"), None,
-              None, None, None)
+    table.add(
+        f"hashes in C, {machine.CORES} threads",
+        median(outcomes, "all"),
+        median(outcomes, "all", "bound"),
+        None,
+        None,
+        None,
+        None,
+    )
     for name in dict.fromkeys(loads_at):
         for result, one in zip(outcomes[name], outcomes["one"]):
             result["bound"] = result["rate"] / one["rate"] / machine.CORES
-        table.add(f"**`login`, {name} clients**", median(outcomes, name), median(outcomes, name, "bound"),
-                  latency(outcomes, name, "50"), latency(outcomes, name, "99"),
-                  str(sum(result["refused"] for result in outcomes[name])), machine.resident_mb(site.family("login")))
+        table.add(
+            f"**`login`, {name} clients**",
+            median(outcomes, name),
+            median(outcomes, name, "bound"),
+            latency(outcomes, name, "50"),
+            latency(outcomes, name, "99"),
+            str(sum(result["refused"] for result in outcomes[name])),
+            machine.resident_mb(site.family("login")),
+        )
     report.figure("login_vs_hash_bound", median(outcomes, str(options.login_clients), "bound"))

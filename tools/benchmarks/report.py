@@ -42,7 +42,12 @@ class Table:
         self.rows.append([name] + [cell if isinstance(cell, str) else number(cell) for cell in cells])
 
     def markdown(self):
-        lines = [f"### {self.title}", "", "| " + " | ".join(self.columns) + " |", "|---" * len(self.columns) + "|"]
+        lines = [
+            f"### {self.title}",
+            "",
+            "| " + " | ".join(self.columns) + " |",
+            "|---" * len(self.columns) + "|",
+        ]
         lines += ["| " + " | ".join(row) + " |" for row in self.rows]
         return "\n".join(lines + [""] + [f"{note}\n" for note in self.notes])
 
@@ -67,15 +72,20 @@ class Report:
         for name, (text, must, aim, more) in FIGURES.items():
             if name in self.figures:
                 value = self.figures[name]
-                reached = [bar is not None and (value >= bar if more else value <= bar) for bar in (must, aim)]
+                reached = [
+                    bar is not None and (value >= bar if more else value <= bar) for bar in (must, aim)
+                ]
                 verdict = "aim reached" if reached[1] else "ok" if reached[0] else "**missed**"
                 table.add(text, value, must, aim, verdict)
         return table
 
     def collapsed(self):
         """The figures that are worse than half of what they must be."""
-        return [name for name, value in self.figures.items()
-                if (value < FIGURES[name][1] / 2 if FIGURES[name][3] else value > FIGURES[name][1] * 2)]
+        return [
+            name
+            for name, value in self.figures.items()
+            if (value < FIGURES[name][1] / 2 if FIGURES[name][3] else value > FIGURES[name][1] * 2)
+        ]
 
     def print(self):
         for table in self.tables + ([self.bars()] if self.figures else []):

@@ -26,3 +26,8 @@ def ratio(outcomes, name, floor, key="rate"):
     """The median of the ratios within each round."""
     pairs = zip(outcomes[name], outcomes[floor])
     return statistics.median(ours[key] / theirs[key] for ours, theirs in pairs if theirs[key])
+
+
+def middle(outcomes, name):
+    """The round with the median rate."""
+    return sorted(outcomes[name], key=lambda result: result["rate"])[len(outcomes[name]) // 2]

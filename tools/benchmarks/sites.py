@@ -38,20 +38,42 @@ class State:
         self.path, self.tools, self.accounts = folder / "state", tools, accounts
         folder.mkdir()
         self.environment = {
-            "PATH": os.environ["PATH"], "TALLYSTICK_STATE": str(self.path), "TALLYSTICK_ISSUER": ISSUER,
+            "PATH": os.environ["PATH"],
+            "TALLYSTICK_STATE": str(self.path),
+            "TALLYSTICK_ISSUER": ISSUER,
             "TALLYSTICK_LOG_LEVEL": "error",
             # A token outlives the measurement, and every refresh is a rotation with its own commit.
-            "TALLYSTICK_ACCESS_LIFETIME": f"{LIFETIME}s", "TALLYSTICK_REUSE_WINDOW": "0s",
+            "TALLYSTICK_ACCESS_LIFETIME": f"{LIFETIME}s",
+            "TALLYSTICK_REUSE_WINDOW": "0s",
         }
         self.run([programs / "tallystick", "init"])
         self.run([programs / "tallystick", "account", "add", "bench"], PASSWORD + "\n" + PASSWORD + "\n")
-        self.run([ROOT / "tools/populate", "--accounts", accounts, "--ended", ended, "--like", "bench", self.path])
+        self.run(
+            [
+                ROOT / "tools/populate",
+                "--accounts",
+                accounts,
+                "--ended",
+                ended,
+                "--like",
+                "bench",
+                self.path,
+            ]
+        )
 
     def run(self, command, text=""):
-        done = subprocess.run([str(word) for word in command], env=self.environment, input=text,
-                              capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [str(word) for word in command],
+            env=self.environment,
+            input=text,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         if done.returncode != 0:
-            raise Failure(f"{pathlib.Path(command[0]).name} {command[1]}: {done.stderr.strip() or done.returncode}")
+            raise Failure(
+                f"{pathlib.Path(command[0]).name} {command[1]}: {done.stderr.strip() or done.returncode}"
+            )
         return done.stdout
 
     def sessions(self, count, skip=0):
@@ -62,10 +84,11 @@ class State:
             rows = store.execute(
                 "SELECT a.username, a.id, s.id, s.generation, s.version FROM session AS s"
                 " JOIN account AS a ON a.id = s.account WHERE s.expires_at > ? AND a.username <> 'bench'",
-                (time.time() + LIFETIME,)).fetchall()
+                (time.time() + LIFETIME,),
+            ).fetchall()
         store.close()
         step = max(1, len(rows) // (count + skip))
-        return rows[skip * step::step][:count]
+        return rows[skip * step :: step][:count]
 
     def current_key(self):
         keys = json.loads((self.path / "keys/set.json").read_text())["keys"]
@@ -76,7 +99,9 @@ class State:
         key = self.current_key()
         pem = self.path / f"keys/private/{key['kid']}.pem"
         lines = "".join(" ".join(map(str, row)) + "\n" for row in sessions)
-        file.write_text(self.run([self.tools["load/mint"], pem, key["alg"], key["kid"], ISSUER, LIFETIME, each], lines))
+        file.write_text(
+            self.run([self.tools["load/mint"], pem, key["alg"], key["kid"], ISSUER, LIFETIME, each], lines)
+        )
         return file.open().readline().strip()
 
     def cookies(self, sessions, file):
@@ -84,23 +109,26 @@ class State:
         secret = (self.path / "keys/refresh.secret").read_text().strip()
         secret = base64.urlsafe_b64decode(secret + "=" * (-len(secret) % 4))
         now = int(time.time())
-        file.write_text("".join(
-            hs256({"alg": "HS256", "typ": "rt+jwt"},
-                  {"iss": ISSUER, "sub": sub, "iat": now, "exp": now + 7 * 86_400, "sid": sid, "gen": gen, "ver": ver},
-                  secret) + "\n" for _, sub, sid, gen, ver in sessions))
+        file.write_text(
+            "".join(
+                hs256(
+                    {"alg": "HS256", "typ": "rt+jwt"},
+                    {
+                        "iss": ISSUER,
+                        "sub": sub,
+                        "iat": now,
+                        "exp": now + 7 * 86_400,
+                        "sid": sid,
+                        "gen": gen,
+                        "ver": ver,
+                    },
+                    secret,
+                )
+                + "\n"
+                for _, sub, sid, gen, ver in sessions
+            )
+        )
         return file
-
-
-class NoState:
-    """Stands in for a state where nothing is built: tokens of the right size, for the floors alone."""
-
-    def sessions(self, count, skip=0):
-        return list(range(skip, skip + count))
-
-    def mint(self, sessions, file, each=1):
-        tokens = [f"{row:08d}.{number:08d}" + "x" * 403 for row in sessions for number in range(each)]
-        file.write_text("\n".join(tokens) + "\n")
-        return tokens[0]
 
 
 class Site:
@@ -120,6 +148,10 @@ class Site:
         wait_for(lambda: accepts_connections(socket), process, log)
         self.pids[name] = process.pid
         return time.perf_counter() - began
+
+    def stop(self, name):
+        pid = self.pids.pop(name)
+        self.processes.stop(next(process for process in self.processes.running if process.pid == pid))
 
     def program(self, name, state, words=()):
         """Starts one of the programs; seconds until it accepts."""
@@ -153,8 +185,10 @@ class Site:
         """Starts nginx: http, since TLS costs the same whoever answers behind it."""
         self._snippets()
         user = "user root;" if os.geteuid() == 0 else ""
-        temp = "".join(f"  {kind}_temp_path {self.folder}/temp/{kind};\n"
-                       for kind in ("client_body", "fastcgi", "proxy", "scgi", "uwsgi"))
+        temp = "".join(
+            f"  {kind}_temp_path {self.folder}/temp/{kind};\n"
+            for kind in ("client_body", "fastcgi", "proxy", "scgi", "uwsgi")
+        )
         nothing = chr(10)
         (self.folder / "conf/nginx.conf").write_text(f"""
 {user}
@@ -187,11 +221,14 @@ http {{
         if not nginx:
             raise Failure("nginx is missing: install Debian's nginx-light")
         log = self.folder / "log/nginx.log"
-        process = self.processes.start([nginx, "-p", f"{self.folder}/", "-c", self.folder / "conf/nginx.conf"], log)
+        process = self.processes.start(
+            [nginx, "-p", f"{self.folder}/", "-c", self.folder / "conf/nginx.conf"], log
+        )
         wait_for(lambda: self._listens(), process, log)
         self.pids["nginx"] = process.pid
 
     def _listens(self):
         import socket
+
         with socket.socket() as client:
             return client.connect_ex(("127.0.0.1", self.port)) == 0

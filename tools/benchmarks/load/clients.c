@@ -62,7 +62,8 @@ static void read_lines(const char *name) {
   if (!file) fail(name);
   while (fgets(line, LINE, file)) {
     line[strcspn(line, "\n")] = 0;
-    if (line_count % 1024 == 0 && !(lines = realloc(lines, (line_count + 1024) * LINE))) fail("memory");
+    if (line_count % 1024 == 0) lines = realloc(lines, (line_count + 1024) * LINE);
+    if (!lines) fail("memory");
     strcpy(lines[line_count++], line);
   }
   fclose(file);
@@ -80,7 +81,8 @@ static void open_connection(struct client *client) {
   int one = 1;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   client->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (client->fd < 0 || connect(client->fd, (struct sockaddr *)&address, sizeof address) != 0) fail("connect");
+  if (client->fd < 0) fail("socket");
+  if (connect(client->fd, (struct sockaddr *)&address, sizeof address) != 0) fail("connect");
   setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   struct epoll_event event = {.events = EPOLLIN, .data.ptr = client};
   if (epoll_ctl(loop, EPOLL_CTL_ADD, client->fd, &event) != 0) fail("epoll_ctl");
@@ -200,7 +202,8 @@ int main(int count, char **words) {
     for (int i = 0; i < number; i++) receive(ready[i].data.ptr, time < end);
   } while (time < end || (waiting > 0 && time < end + 5e6));
   if (!is_login) write_lines(words[7]);
-  printf("{\"requests\":%ld,\"refused\":%ld,\"cookies\":%ld,\"seconds\":%.4f,", done, refused, rotated, seconds);
+  printf("{\"requests\":%ld,\"refused\":%ld,\"cookies\":%ld,\"seconds\":%.4f,", done, refused, rotated,
+         seconds);
   latency_print(&latency);
   puts("}");
   return done > 0 ? 0 : 1;

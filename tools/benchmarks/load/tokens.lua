@@ -2,7 +2,7 @@
 --
 -- usage: wrk … -s tokens.lua URL -- PATH [FILE]
 --
--- FILE holds one token a line; wrk's threads share them out. Without it the request is as given.
+-- FILE holds one token a line; wrk's two threads share them out. Without it the request is as given.
 
 local threads = {}
 
@@ -17,7 +17,8 @@ function init(arguments)
   local requests, position, line_number = {}, 0, 0
   for line in io.lines(arguments[2]) do
     if line_number % 2 == number % 2 then
-      requests[#requests + 1] = wrk.format("GET", arguments[1], { Host = "localhost", Authorization = "Bearer " .. line })
+      local headers = { Host = "localhost", Authorization = "Bearer " .. line }
+      requests[#requests + 1] = wrk.format("GET", arguments[1], headers)
     end
     line_number = line_number + 1
   end

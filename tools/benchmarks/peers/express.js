@@ -26,7 +26,7 @@ function serve() {
   const application = express();
   application.disable('x-powered-by');
   application.set('etag', false);
-  const secret = crypto.createSecretKey(Buffer.from(fs.readFileSync(secretFile, 'utf8').trim(), 'base64url'));
+  const secret = crypto.createSecretKey(fs.readFileSync(secretFile, 'utf8').trim(), 'base64url');
 
   const mac = (text) => crypto.createHmac('sha256', secret).update(text).digest();
 
@@ -84,15 +84,20 @@ function serve() {
           jti: crypto.randomBytes(16).toString('hex'), ...standing,
           preferred_username: row.username, groups: [],
         });
-        const signature = crypto.sign('sha256', Buffer.from(access), { key: signingKey, dsaEncoding: 'ieee-p1363' });
+        const key = { key: signingKey, dsaEncoding: 'ieee-p1363' };
+        const signature = crypto.sign('sha256', Buffer.from(access), key);
         const lifetime = 7 * 86400;
-        const next = `${refreshHeader}.` + encode({ iss: issuer, sub: row.account, iat: now, exp: now + lifetime, ...standing });
+        const next = `${refreshHeader}.` + encode({
+          iss: issuer, sub: row.account, iat: now, exp: now + lifetime, ...standing,
+        });
         response.set('Cache-Control', 'no-store').set(
           'Set-Cookie',
-          `__Secure-refresh=${next}.${mac(next).toString('base64url')}; Path=/auth/refresh; Secure; HttpOnly;` +
-          ` SameSite=Strict; Max-Age=${lifetime}`);
+          `__Secure-refresh=${next}.${mac(next).toString('base64url')}; Path=/auth/refresh; Secure;` +
+          ` HttpOnly; SameSite=Strict; Max-Age=${lifetime}`);
         response.json({
-          access_token: `${access}.${signature.toString('base64url')}`, token_type: 'Bearer', expires_in: 900,
+          access_token: `${access}.${signature.toString('base64url')}`,
+          token_type: 'Bearer',
+          expires_in: 900,
           user: { id: row.account, username: row.username, groups: [] },
         });
       });

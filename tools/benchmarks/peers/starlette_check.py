@@ -21,8 +21,10 @@ async def check(request):
         claims = jwt.decode(token, SECRET, algorithms=["HS256"], audience="https://localhost")
     except jwt.InvalidTokenError:
         return Response(status_code=401, headers={"WWW-Authenticate": "Bearer"})
-    return Response(status_code=204, headers={"X-Auth-User": claims["preferred_username"],
-                                              "X-Auth-Subject": claims["sub"]})
+    return Response(
+        status_code=204,
+        headers={"X-Auth-User": claims["preferred_username"], "X-Auth-Subject": claims["sub"]},
+    )
 
 
 application = Starlette(routes=[Route("/check", check)])
