@@ -33,7 +33,7 @@ GUARDED = "You see this because"
 
 def programs():
     """Where the programs are that were built for release, building them first if need be."""
-    folder = pathlib.Path(os.environ.get("TALLYSTICK_PROGRAMS") or ROOT / ".build" / "release")
+    folder = pathlib.Path(os.environ.get("TALLYSTICK_BIN") or ROOT / ".build" / "release")
     if not (folder / "check").exists():
         script = 'tool=test; source "$0/tools/lib/common.sh"; build_release'
         subprocess.run(["bash", "-c", script, ROOT], check=True)
@@ -155,9 +155,10 @@ class Site:
         body = {"username": name, "password": password}
         return self.post("/auth/login", json=body, **options)
 
-    def admin(self, *arguments, stdin=""):
+    def admin(self, *arguments, stdin="", env=None):
         """The administrator's command."""
-        env = self.env | {"TALLYSTICK_STATE": str(self.dir / "state"), "TALLYSTICK_ISSUER": self.url}
+        own = {"TALLYSTICK_STATE": str(self.dir / "state"), "TALLYSTICK_ISSUER": self.url}
+        env = self.env | own | (env or {})
         return subprocess.run(
             [self.folder / "tallystick", *arguments], env=env, input=stdin, text=True,
             capture_output=True, check=True).stdout

@@ -210,8 +210,11 @@ server {
     absolute = f"GET https://third.localhost/private/ HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {user.token}\r\nConnection: close\r\n\r\n"
     assert fresh.raw(absolute.encode()).startswith(b"HTTP/1.1 401")
     # A token made for it opens it, and not the first site.
-    other = fresh.admin("token", "issue", "--help")
-    assert "token issue" in other
+    audience = {"TALLYSTICK_AUDIENCE": "https://third.localhost"}
+    other = {"Authorization": f"Bearer {fresh.admin('token', 'issue', user.name, env=audience).strip()}"}
+    assert fresh.at("third.localhost", "/private/", headers=other).status_code == 200
+    assert fresh.at("second.localhost", "/private/", headers=other).status_code == 401
+    assert fresh.get("/auth/me", headers=other).status_code == 401
 
 
 def test_the_sockets_are_for_the_programs_and_nginx(fresh):

@@ -13,6 +13,9 @@ def logs(site, alice):
     site.login("alice")
     site.login("alice", "a secret that is wrong")
     site.get(f"/private/?access_token={alice.token}", headers={"Referer": f"https://x/?t={alice.token}"})
+    # T140
+    refused = site.get("/auth/login", params={"username": "alice", "password": "a secret that is wrong"})
+    assert refused.status_code == 405
     site.post("/auth/refresh", headers={"Cookie": f"{COOKIE}={alice.cookie}"})
     return {path.name: path.read_text(errors="replace") for path in (site.dir / "log").iterdir()}
 

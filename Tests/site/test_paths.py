@@ -1,7 +1,5 @@
 """Section C: no spelling of a path, no form of a request leads past the guard."""
 
-import re
-
 import pytest
 from site_under_test import GUARDED, status_of
 
@@ -41,12 +39,11 @@ def test_no_spelling_of_a_guarded_path_is_open(site, alice, path):
     assert is_closed_or_the_open_application(first_status(answer), answer.decode("latin-1"), path)
 
 
-@pytest.mark.parametrize("path", PATHS, ids=lambda path: path[:40])
+# A control byte is not sent over HTTP/2 by any client.
+@pytest.mark.parametrize("path", [path for path in PATHS if path.isprintable()], ids=lambda path: path[:40])
 def test_no_spelling_of_a_guarded_path_is_open_over_http_2(site, path):
     """T222."""
     target = path.encode("latin-1")
-    if re.search(rb"[\x00-\x20]", target):
-        pytest.skip("no client sends it over HTTP/2")
     with site.connect(http2=True) as client:
         answer = client.get("/", extensions={"target": target})
     assert answer.http_version == "HTTP/2"
@@ -54,11 +51,9 @@ def test_no_spelling_of_a_guarded_path_is_open_over_http_2(site, path):
     assert is_closed_or_the_open_application(answer.status_code, answer.text, path)
 
 
-@pytest.mark.parametrize("path", PATHS, ids=lambda path: path[:40])
+@pytest.mark.parametrize("path", [path for path in PATHS if "staff" in path])
 def test_no_spelling_leads_into_the_group_of_others(site, alice, path):
     """T087: the guard of `/private/` is none for `/private/staff/`."""
-    if "staff" not in path:
-        pytest.skip("no path of the group")
     request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {alice.token}\r\nConnection: close\r\n\r\n"
     answer = site.raw(request.encode())
     assert b"your account is in the group" not in answer

@@ -32,7 +32,10 @@ started_at() {
 }
 
 # record FILE PID: writes down a process, so that it can be ended later and no other one.
-record() { printf '%s %s\n' "$2" "$(started_at "$2" || echo gone)" >"$1"; }
+record() {
+  printf '%s %s\n' "$2" "$(started_at "$2" || echo gone)" >"$1.new"
+  mv "$1.new" "$1"
+}
 
 # recorded FILE: the id of the process written down there, if it still runs.
 recorded() {
@@ -79,6 +82,13 @@ install_packages() {
   [ -z "$hold" ] || as_root rm -f "$hold"
 }
 
+# Whether there is a toolchain that cannot run for want of Debian's libraries.
+toolchain_lacks_libraries() {
+  local swift
+  swift=$(command -v swift) || return 1
+  ldd "$(dirname "$(realpath "$swift")")"/swift-{build,driver,frontend} 2>/dev/null | grep -q 'not found'
+}
+
 # What a build and a running site need.
 install_site_packages() {
   local packages=(libfcgi-dev libsqlite3-dev libssl-dev libargon2-dev python3-zxcvbn pkg-config)
@@ -90,6 +100,7 @@ install_site_packages() {
   command -v ld >/dev/null || packages+=(binutils)
   [ -e /usr/include/features.h ] || packages+=(libc6-dev)
   compgen -G '/usr/lib/gcc/*/*/libstdc++.*' >/dev/null || packages+=(g++)
+  ! toolchain_lacks_libraries || packages+=(libcurl4 libxml2 libncurses6 libuuid1 libz3-4 git tzdata)
   install_packages "${packages[@]}"
 }
 
