@@ -15,7 +15,7 @@ import subprocess
 import sys
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "harness"))
 
@@ -25,6 +25,7 @@ from site_under_test import PASSWORD, Site  # noqa: E402
 NEIGHBOUR = "localhost:18999"  # same-site as the site, but another origin
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 NODE_MODULES = pathlib.Path("/usr/share/nodejs")
+expect.set_options(timeout=15_000)
 _names = (f"browser{number}" for number in itertools.count(1))
 
 
