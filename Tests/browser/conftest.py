@@ -53,6 +53,7 @@ class Stack:
         # A page of the site's origin with nothing on it: a test loads into it what it needs.
         self.proxy.pages["/t/blank"] = ({"Content-Type": "text/html; charset=utf-8"}, EMPTY)
         self.url = self.site.url
+        self._logged = 0
         self.browser = playwright.chromium.launch(
             executable_path=CHROMIUM, args=switches(self.site, self.proxy.port), **launch)
 
@@ -65,6 +66,11 @@ class Stack:
         """No faults, nothing seen."""
         self.proxy.plan = lambda request: None
         self.proxy.clear()
+        self._logged = len(self.site.log("refresh"))
+
+    def reuses(self):
+        """The lines in which the server says that it saw a token reused, since the reset."""
+        return [line for line in self.site.log("refresh")[self._logged:].splitlines() if "reuse" in line]
 
     def person(self, **options):
         return Person(self, **options)
