@@ -120,6 +120,9 @@ extension Parameters {
     entries.removeAll(keepingCapacity: true)
   }
 
+  /// How many bytes fit without another allocation.
+  var byteCapacity: Int { bytes.capacity }
+
   /// Gives the storage back if it is larger than that many bytes.
   mutating func shrink(to capacity: Int) {
     guard bytes.capacity > capacity || entries.capacity > 256 else { return }

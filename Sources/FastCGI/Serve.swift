@@ -44,7 +44,7 @@ package func serve(
     }
     if command.processes > 1 {
       let program = arguments.first ?? options.program
-      var supervisor = Supervisor(
+      var supervisor = try Supervisor(
         options, listener: listener, count: command.processes,
         arguments: command.workerArguments(program))
       exit(try supervisor.run())
@@ -79,21 +79,13 @@ private func listener(for command: ServeCommand) throws(SystemError) -> Listener
 }
 
 /// Lets SIGTERM and SIGINT stop a server.
-///
-/// The signals are blocked in every thread and taken by one that waits for them, so that no system
-/// call of a request under way is interrupted: libfcgi takes EINTR for a broken connection.
 private func stopOnSignals(_ server: Server) throws(SystemError) {
-  var signals = sigset_t()
-  unsafe sigemptyset(&signals)
-  unsafe sigaddset(&signals, SIGTERM)
-  unsafe sigaddset(&signals, SIGINT)
-  unsafe pthread_sigmask(SIG_BLOCK, &signals, nil)
-  _ = try startThread(stackSize: 65_536) { [signals] in
-    var waited = signals
-    var signal: Int32 = 0
-    unsafe sigwait(&waited, &signal)
+  let signalled = try catchEndSignals()
+  _ = try startThread(stackSize: 65_536) {
+    while !waitForInput(signalled, milliseconds: -1).first {}
     server.stop()
   }
+  blockEndSignals()
 }
 
 /// One line on standard error, and the end.

@@ -20,25 +20,24 @@ struct Supervisor: ~Copyable {
   private let listener: Listener
   private let arguments: [String]
   private var workers: [Worker]
-  private var signals = sigset_t()
+  private let signalled: Int32
 
-  /// Takes the socket over, and blocks the signals that it waits for.
+  /// Takes the socket over, and SIGTERM and SIGINT.
   ///
   /// - Parameters:
   ///   - options: For the program's name and its log.
   ///   - listener: The socket.
   ///   - count: How many processes.
   ///   - arguments: The command line of each, the program's name first.
+  /// - Throws: `SystemError` for want of a descriptor.
   init(
     _ options: ServeOptions, listener: consuming Listener, count: Int, arguments: [String]
-  ) {
+  ) throws(SystemError) {
+    signalled = try catchEndSignals()
     self.options = options
     self.listener = listener
     self.arguments = arguments
     workers = Array(repeating: Worker(), count: count)
-    unsafe sigemptyset(&signals)
-    for signal in [SIGTERM, SIGINT, SIGCHLD] { unsafe sigaddset(&signals, signal) }
-    unsafe pthread_sigmask(SIG_BLOCK, &signals, nil)
   }
 
   /// Keeps the processes running until SIGTERM or SIGINT, or until one says that its settings are
@@ -56,17 +55,10 @@ struct Supervisor: ~Copyable {
         workers[index].process = try start()
         workers[index].startedAt = now
       }
-      let signal = waitForSignal()
-      if signal == SIGTERM || signal == SIGINT { return stop(0) }
+      // The others serve meanwhile, so it is soon enough to look for a dead one now and then.
+      if waitForInput(signalled, milliseconds: 200).first { return stop(0) }
       if let status = collect(), status == exitWrongUse { return stop(status) }
     }
-  }
-
-  /// Waits for a signal; at most a second if a process is to be started again.
-  private mutating func waitForSignal() -> Int32 {
-    let isComplete = workers.allSatisfy { $0.process != 0 }
-    var time = timespec(tv_sec: isComplete ? 3_600 : 0, tv_nsec: isComplete ? 0 : 100_000_000)
-    return unsafe sigtimedwait(&signals, nil, &time)
   }
 
   /// Notes which processes have ended.

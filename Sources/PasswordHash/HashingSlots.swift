@@ -1,5 +1,4 @@
 import Glibc
-import Synchronization
 
 /// How many hashes run at once, and how many wait.
 ///
@@ -9,14 +8,17 @@ package final class HashingSlots: Sendable {
   /// How many may wait unless told otherwise: about a second's worth on two cores.
   package static let queueLength = 64
 
-  private struct State {
-    var free: Int
-    var waiting: [Turn] = []
+  private struct Tickets {
+    /// Calls admitted so far; each takes the count before it as its ticket.
+    var taken = 0
+    /// Calls that are over.
+    var done = 0
   }
 
+  private let slots: Int
   private let queue: Int
   private let nice: Int32
-  private let state: Mutex<State>
+  private let tickets = Monitor(Tickets())
 
   /// Sets the bounds.
   ///
@@ -27,14 +29,14 @@ package final class HashingSlots: Sendable {
   ///     it stays back afterwards, because returning is a privilege. 0 leaves it alone.
   package init(slots: Int? = nil, queue: Int = queueLength, nice: Int32 = 5) {
     let cores = Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+    self.slots = max(1, slots ?? cores)
     self.queue = queue
     self.nice = nice
-    state = Mutex(State(free: max(1, slots ?? cores)))
   }
 
   /// Threads that wait for a slot.
   package var waitingCount: Int {
-    state.withLock { $0.waiting.count }
+    tickets.withLock { tickets in max(0, tickets.taken - tickets.done - slots) }
   }
 
   /// Hashes when a slot is free, in the order of the calls.
@@ -43,34 +45,20 @@ package final class HashingSlots: Sendable {
   /// - Returns: What the body returned.
   /// - Throws: `busy`, at once, if the queue is full; what the body threw.
   package func run<T>(_ body: () throws(HashingError) -> T) throws(HashingError) -> T {
-    try take()
-    defer { giveBack() }
+    let ticket = try take()
+    defer { tickets.withLock { $0.done += 1 } }
+    // As many may run as have left since this one came, and as there are slots: in order.
+    tickets.wait { ticket < $0.done + slots }
     stepBack()
     return try body()
   }
 
-  private func take() throws(HashingError) {
-    let turn = try state.withLock { state throws(HashingError) -> Turn? in
-      if state.free > 0 {
-        state.free -= 1
-        return nil
-      }
-      guard state.waiting.count < queue else { throw .busy }
-      let turn = Turn()
-      state.waiting.append(turn)
-      return turn
+  private func take() throws(HashingError) -> Int {
+    try tickets.withLock { tickets throws(HashingError) in
+      guard tickets.taken - tickets.done < slots + queue else { throw .busy }
+      tickets.taken += 1
+      return tickets.taken - 1
     }
-    turn?.wait()
-  }
-
-  private func giveBack() {
-    let next = state.withLock { state -> Turn? in
-      // Handed over, not set free: nobody who comes now can overtake those who wait.
-      guard state.waiting.isEmpty else { return state.waiting.removeFirst() }
-      state.free += 1
-      return nil
-    }
-    next?.raise()
   }
 
   private func stepBack() {

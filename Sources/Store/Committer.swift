@@ -1,7 +1,6 @@
 import Accounts
 import CSystem
 import Glibc
-import Synchronization
 
 /// The one thread of a process that writes.
 ///
@@ -19,7 +18,7 @@ final class Committer: @unchecked Sendable {
 
   private let path: String
   private let options: StoreOptions
-  private let queue = Mutex(Queue())
+  private let queue = Locked(Queue())
   private let work = Signal()
   private let lock: WriteLock
   private var writer: Writer?
@@ -131,7 +130,7 @@ extension Committer {
   private func commitNext() {
     do throws(StoreError) {
       try lock.hold { held throws(StoreError) in
-        let writer = try openWriter()
+        let writer = try openWriter(under: held)
         guard try begin(writer, under: held) else { return }
         commit(writer, under: held)
       }
@@ -156,9 +155,11 @@ extension Committer {
     }
   }
 
-  private func openWriter() throws(StoreError) -> Writer {
+  private func openWriter(
+    under held: borrowing WriteLock.Held
+  ) throws(StoreError) -> Writer {
     if let writer { return writer }
-    let opened = try Writer(at: path, options: options)
+    let opened = try Writer(at: path, options: options, under: held)
     writer = opened
     return opened
   }

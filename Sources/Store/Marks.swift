@@ -1,12 +1,11 @@
 import Accounts
-import Synchronization
 
 /// The connection that tells whether the database has changed.
 ///
 /// `data_version` tells a connection of every commit but its own, and this one never commits: so
 /// it sees those of this process too.
 final class Marks: Sendable {
-  private struct State: ~Copyable {
+  private struct State {
     var connection: Connection?
     var last: StoreMarks?
     /// Keeps `change` rising when the connection, and with it SQLite's count, is replaced.
@@ -15,7 +14,7 @@ final class Marks: Sendable {
 
   private let path: String
   private let patience: Duration
-  private let state = Mutex(State())
+  private let state = Locked(State())
 
   init(of path: String, patience: Duration) {
     self.path = path

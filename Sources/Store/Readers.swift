@@ -1,17 +1,16 @@
 import Accounts
-import Synchronization
 
 /// Connections for reading, as many as threads read at once.
 final class Readers: Sendable {
   private let path: String
   private let patience: Duration
-  private let idle: Mutex<[Connection]>
+  private let idle: Locked<[Connection]>
 
   /// Opens the first, so that a database that cannot be read is found out at the start.
   init(at path: String, patience: Duration) throws(StoreError) {
     self.path = path
     self.patience = patience
-    idle = Mutex([try Connection(at: path, as: .reader, patience: patience)])
+    idle = Locked([try Connection(at: path, as: .reader, patience: patience)])
   }
 
   /// Reads with a connection of one's own.

@@ -18,12 +18,14 @@ extension StoreError {
     let what = unsafe StoreError.describe(code, system: system, handle)
     switch code & 0xff {
     case SQLITE_FULL: self = .full
-    case SQLITE_BUSY, SQLITE_LOCKED: self = .busy
     case SQLITE_IOERR where [ENOSPC, EDQUOT, EFBIG].contains(system): self = .full
-    case SQLITE_CANTOPEN, SQLITE_IOERR, SQLITE_READONLY, SQLITE_PERM, SQLITE_AUTH, SQLITE_NOMEM:
-      self = .unreadable(what)
+    // PROTOCOL: so many readers and writers that no lock could be had in many tries.
+    case SQLITE_BUSY, SQLITE_LOCKED, SQLITE_PROTOCOL: self = .busy
     // A constraint that fails, a missing table: the file is not what this program made of it.
-    default: self = .corrupt(what)
+    case SQLITE_CORRUPT, SQLITE_NOTADB, SQLITE_FORMAT, SQLITE_CONSTRAINT, SQLITE_MISMATCH,
+      SQLITE_SCHEMA, SQLITE_ERROR:
+      self = .corrupt(what)
+    default: self = .unreadable(what)
     }
   }
 

@@ -12,10 +12,17 @@ import CSQLite
   /// From how many pages on the next checkpoint is worth its cost.
   private var checkpointAt: Int
 
-  init(at path: String, options: StoreOptions) throws(StoreError) {
+  init(
+    at path: String, options: StoreOptions, under lock: borrowing WriteLock.Held
+  ) throws(StoreError) {
     self.options = options
     checkpointAt = options.logPages
     connection = try Connection(at: path, as: .writer, patience: options.patience)
+    // A database restored from `VACUUM INTO` has lost it.
+    let mode = try connection.first("PRAGMA journal_mode = WAL") { row throws(StoreError) in
+      try row.text(0)
+    }
+    guard mode == "wal" else { throw .unreadable("\(path) cannot have a write-ahead log") }
     // After a burst the log's file shrinks to this when it starts anew.
     let limit = 2 * options.logPages * 4_096
     try connection.database.execute("PRAGMA journal_size_limit = \(limit)")

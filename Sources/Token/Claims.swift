@@ -154,12 +154,12 @@ struct ClaimReader {
   ///
   /// RFC 7519 §4.1.3.
   func isFor(_ audience: String) throws(TokenError) -> Bool {
-    if let one = object["aud"]?.stringValue { return one.utf8.elementsEqual(audience.utf8) }
-    return try strings("aud").contains { $0.utf8.elementsEqual(audience.utf8) }
+    if let one = object["aud"]?.stringValue { return hasSameBytes(one, audience) }
+    return try strings("aud").contains { hasSameBytes($0, audience) }
   }
 
   /// Holds `iss` to the issuer, byte for byte.
   func requireIssuer(_ issuer: String) throws(TokenError) {
-    guard try string("iss").utf8.elementsEqual(issuer.utf8) else { throw .issuer }
+    guard try hasSameBytes(string("iss"), issuer) else { throw .issuer }
   }
 }

@@ -50,7 +50,7 @@ package struct UnverifiedJWS: Sendable {
   ///
   /// RFC 8725 §3.1: the algorithm is the key's, the header only has to agree.
   package func payload(verifiedBy key: VerificationKey) throws(TokenError) -> [UInt8] {
-    guard algorithm.utf8.elementsEqual(key.algorithm.rawValue.utf8) else { throw .algorithm }
+    guard hasSameBytes(algorithm, key.algorithm.rawValue) else { throw .algorithm }
     guard key.verify(signature[...], over: signingInput) else { throw .badSignature }
     return payload
   }
@@ -59,7 +59,7 @@ package struct UnverifiedJWS: Sendable {
   ///
   /// - Throws: `algorithm` or `badSignature`.
   package func payload(authenticatedBy secret: [UInt8]) throws(TokenError) -> [UInt8] {
-    guard algorithm.utf8.elementsEqual("HS256".utf8) else { throw .algorithm }
+    guard hasSameBytes(algorithm, "HS256") else { throw .algorithm }
     guard constantTimeEqual(signature, hmacSHA256(key: secret, signingInput)) else {
       throw .badSignature
     }
@@ -71,6 +71,8 @@ package struct UnverifiedJWS: Sendable {
   /// RFC 7515 §4.1.9, RFC 9068 §4: in any case, with or without `application/`.
   func isType(_ name: String) -> Bool {
     guard let type else { return false }
+    // As we write it ourselves.
+    guard !hasSameBytes(type, name) else { return true }
     let lower = type.utf8.map { (0x41...0x5a).contains($0) ? $0 | 0x20 : $0 }
     return lower.elementsEqual(name.utf8) || lower.elementsEqual(("application/" + name).utf8)
   }

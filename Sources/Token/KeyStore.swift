@@ -112,7 +112,7 @@ package final class KeyStore: Sendable {
     let unverified = try UnverifiedJWS(token)
     let keys = current.set.keys
     guard let kid = unverified.keyID,
-      let listed = keys.first(where: { $0.kid.utf8.elementsEqual(kid.utf8) })
+      let listed = keys.first(where: { hasSameBytes($0.kid, kid) })
     else { throw .unknownKey }
     return try unverified.accessToken(
       signedBy: listed.key,

@@ -45,7 +45,7 @@ package enum JSON: Equatable, Sendable {
     case (.null, .null): true
     case (.bool(let one), .bool(let other)): one == other
     case (.number(let one), .number(let other)): one == other
-    case (.string(let one), .string(let other)): one.utf8.elementsEqual(other.utf8)
+    case (.string(let one), .string(let other)): hasSameBytes(one, other)
     case (.array(let one), .array(let other)): one == other
     case (.object(let one), .object(let other)): one == other
     default: false
@@ -83,15 +83,22 @@ package struct JSONObject: Equatable, Sendable {
 
   /// The value of a member, compared byte for byte.
   package subscript(_ name: String) -> JSON? {
-    members.first { $0.name.utf8.elementsEqual(name.utf8) }?.value
+    members.first { hasSameBytes($0.name, name) }?.value
   }
 
   package static func == (left: JSONObject, right: JSONObject) -> Bool {
     left.members.count == right.members.count
       && zip(left.members, right.members).allSatisfy {
-        $0.name.utf8.elementsEqual($1.name.utf8) && $0.value == $1.value
+        hasSameBytes($0.name, $1.name) && $0.value == $1.value
       }
   }
+}
+
+/// Whether two texts are equal byte for byte.
+///
+/// Swift's `==` asks for canonical equivalence. It is fast to say no, so it is asked first.
+package func hasSameBytes(_ left: String, _ right: String) -> Bool {
+  left == right && left.utf8.elementsEqual(right.utf8)
 }
 
 func isDigit(_ byte: UInt8) -> Bool {

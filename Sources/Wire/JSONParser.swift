@@ -29,23 +29,22 @@ extension JSON {
   }
 }
 
-/// The names of an object so far, compared by their bytes: Swift's strings are equal also where
-/// they are only canonically equivalent.
-private struct MemberNames {
-  private var few: [String] = []
-  private var many: Set<[UInt8]> = []
+/// The members of an object so far.
+private struct Members {
+  private(set) var list: [(String, JSON)] = []
+  private var names: Set<[UInt8]> = []
 
-  /// Takes a name; false if it is there already.
-  mutating func insert(_ name: String) -> Bool {
+  mutating func append(_ name: String, _ value: JSON) {
+    list.append((name, value))
+  }
+
+  /// Whether no member has this name yet, byte for byte; asked once a member, before it is added.
+  mutating func isNew(_ name: String) -> Bool {
     // An object of ours has a dozen members: comparing them beats hashing them. A stranger's
     // object has as many as it likes, and must not cost their square.
-    guard few.count == 16 else {
-      if few.contains(where: { $0.utf8.elementsEqual(name.utf8) }) { return false }
-      few.append(name)
-      return true
-    }
-    if many.isEmpty { many = Set(few.map { Array($0.utf8) }) }
-    return many.insert(Array(name.utf8)).inserted
+    guard list.count >= 16 else { return !list.contains { hasSameBytes($0.0, name) } }
+    if names.isEmpty { names = Set(list.map { Array($0.0.utf8) }) }
+    return names.insert(Array(name.utf8)).inserted
   }
 }
 
@@ -102,20 +101,19 @@ private struct JSONParser {
 
   private mutating func object(depth: Int) throws(JSONError) -> JSONObject {
     position += 1
-    var members: [(String, JSON)] = []
-    var names = MemberNames()
+    var members = Members()
     if take(UInt8(ascii: "}")) { return JSONObject([]) }
     repeat {
       skipSpace()
       let start = position
       guard next == UInt8(ascii: "\"") else { throw .syntax(offset: position) }
       let name = try string()
-      guard names.insert(name) else { throw .duplicateMember(offset: start) }
+      guard members.isNew(name) else { throw .duplicateMember(offset: start) }
       guard take(UInt8(ascii: ":")) else { throw .syntax(offset: position) }
-      members.append((name, try value(depth: depth)))
+      members.append(name, try value(depth: depth))
     } while take(UInt8(ascii: ","))
     guard take(UInt8(ascii: "}")) else { throw .syntax(offset: position) }
-    return JSONObject(members)
+    return JSONObject(members.list)
   }
 
   private mutating func array(depth: Int) throws(JSONError) -> [JSON] {
@@ -155,8 +153,12 @@ private struct JSONParser {
 
   private mutating func string() throws(JSONError) -> String {
     position += 1
-    var text: [UInt8] = []
     let start = position
+    // Almost every string has no escape and is taken as it lies.
+    while let byte = next, byte >= 0x20, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") {
+      position += 1
+    }
+    var text = bytes[start..<position]
     while let byte = next {
       position += 1
       switch byte {

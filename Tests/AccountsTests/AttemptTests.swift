@@ -183,6 +183,7 @@ import Testing
   @Test func `of what only resembles a mapped address is an IPv6 network`() {
     for groups in [
       ipv6(0, 0, 0, 0, 0, 0, 0xc000, 0x0201), ipv6(0, 0, 0, 0, 0xffff, 0, 0xc000, 0x0201),
+      ipv6(0, 0, 0, 0, 0, 0xff00, 0xc000, 0x0201), ipv6(0, 0, 0, 0, 1, 0xffff, 0xc000, 0x0201),
       ipv6(0x64, 0xff9b, 0, 0, 0, 0xffff, 0xc000, 0x0201),
     ] {
       #expect(Network(ipv6: groups)?.text.hasSuffix("::/64") == true)

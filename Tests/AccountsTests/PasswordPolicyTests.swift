@@ -80,6 +80,7 @@ import Testing
     #expect(try refusal("example.org rocks", context: ["example.org"]) == site)
     #expect(try refusal("EXAMPLE.ORG rocks", context: ["Example.org"]) == site)
     #expect(try refusal("example.org rocks", context: ["example.net", ""]) == nil)
+    #expect(try refusal("73918264507", context: [""]) == nil)
   }
 
   @Test(arguments: [
@@ -106,7 +107,9 @@ import Testing
     #expect(try refusal(text) == common)
   }
 
-  @Test(arguments: ["password12345", "passwords", "1password", "my password", "letmeinletmeix"])
+  @Test(arguments: [
+    "password12345", "passwordé", "passwords", "1password", "my password", "letmeinletmeix",
+  ])
   func `is not refused for a common word that it only contains`(text: String) throws {
     #expect(try refusal(text) == nil)
   }

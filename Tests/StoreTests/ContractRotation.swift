@@ -140,6 +140,19 @@ import Testing
     #expect(try bench.refresh(session, presenting: 3, at: t(end)) == .refused)
   }
 
+  /// T198: backward, nobody is locked out and reuse is still seen.
+  @Test(arguments: Engine.all)
+  func `with a clock set back a day goes on, and sees reuse as before`(engine: Engine) throws {
+    let bench = try Bench(engine)
+    let (_, session) = try bench.person(at: t(-86_400))
+    _ = try bench.refresh(session, presenting: 1, at: t(0))
+    #expect(try bench.refresh(session, presenting: 2, at: t(-80_000)).rotation == .rotate)
+    #expect(try bench.refresh(session, presenting: 3, at: t(-79_000)).rotation == .rotate)
+    #expect(try bench.refresh(session, presenting: 3, at: t(-60_000)).rotation == .resend)
+    #expect(try bench.refresh(session, presenting: 1, at: t(-60_000)).rotation == .reuse)
+    #expect(try bench.refresh(session, presenting: 4, at: t(-86_000)) == .refused)
+  }
+
   /// A window of zero rotates every time and still heals a lost answer.
   @Test(arguments: Engine.all)
   func `with a window of zero rotates every time`(engine: Engine) throws {

@@ -180,3 +180,20 @@ private final class Results<T: Sendable>: @unchecked Sendable {
     try results.sorted { $0.key < $1.key }.map { try $0.value.get() }
   }
 }
+
+/// A value that the threads of a test share.
+///
+/// Not the standard library's mutex, which the thread sanitizer does not see.
+final class Shared<Value>: @unchecked Sendable {
+  private let lock = NSLock()
+  private var value: Value
+
+  init(_ value: Value) {
+    self.value = value
+  }
+
+  @discardableResult
+  func withLock<Result>(_ body: (inout Value) throws -> Result) rethrows -> Result {
+    try lock.withLock { try body(&value) }
+  }
+}

@@ -77,6 +77,8 @@ final class Child: @unchecked Sendable {
     process.environment = ProcessInfo.processInfo.environment.merging(
       [
         "STORE_CHILD": task, "STORE_DATABASE": database,
+        // The leak checker cannot run where strace does.
+        "ASAN_OPTIONS": "detect_leaks=0",
         // What it leaves when it is killed goes with the parent's directory.
         "TMPDIR": String(database.prefix(upTo: database.lastIndex(of: "/") ?? database.endIndex)),
       ]

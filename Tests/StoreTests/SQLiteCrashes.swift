@@ -1,7 +1,6 @@
 import Accounts
 import Foundation
 import Store
-import Synchronization
 import Testing
 
 @Suite(.serialized) struct `A crash` {
@@ -61,8 +60,8 @@ import Testing
     options.logPages = logPages
     let bench = try Bench(SQLiteStore(at: scratch.database, options: options), in: scratch)
     let people = try (0..<4).map { try bench.person("p\($0)").session }
-    let newest = Mutex([Int64](repeating: 1, count: people.count))
-    let isOver = Mutex(false)
+    let newest = Shared([Int64](repeating: 1, count: people.count))
+    let isOver = Shared(false)
     try concurrently(people.count + 1) { index in
       guard index < people.count else {
         defer { isOver.withLock { $0 = true } }
@@ -172,7 +171,7 @@ import Testing
   @Test func `as a reader that stays lets the log grow only as long as it stays`() throws {
     let scratch = try Scratch()
     try SQLiteStore.create(at: scratch.database)
-    let events = Mutex<[StoreEvent]>([])
+    let events = Shared<[StoreEvent]>([])
     var options = StoreOptions()
     options.logPages = 50
     options.observe = { event in events.withLock { $0.append(event) } }

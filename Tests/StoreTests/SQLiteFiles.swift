@@ -88,6 +88,18 @@ import Testing
     }
   }
 
+  /// T204: both ways SQLite itself copies a database give one that serves.
+  @Test(arguments: [".backup main '%@'", "VACUUM INTO '%@'"])
+  func `that was copied by SQLite serves in its place`(command: String) throws {
+    let scratch = try store()
+    let copy = scratch.path + "/copy"
+    try sql(scratch.database, command.replacingOccurrences(of: "%@", with: copy))
+    let bench = try Bench(SQLiteStore(at: copy), in: scratch)
+    #expect(try bench.store.credentials(named: #require(Username("alice"))) != nil)
+    try bench.person("bob")
+    #expect(try sql(copy, "PRAGMA journal_mode; PRAGMA integrity_check") == "wal\nok")
+  }
+
   /// T191.
   @Test(arguments: Damage.allCases)
   func `that is damaged is refused and left as it is`(damage: Damage) throws {

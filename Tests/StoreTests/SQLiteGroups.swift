@@ -1,7 +1,6 @@
 import Accounts
 import Foundation
 import Store
-import Synchronization
 import Testing
 
 @Suite struct `Jobs that share a transaction` {
@@ -29,7 +28,7 @@ import Testing
 
   @Test(arguments: [(256, 1), (8, 5), (1, 40)])
   func `are as many as are allowed, and all are answered`(batch: Int, commits: Int) throws {
-    let sizes = Mutex<[Int]>([])
+    let sizes = Shared<[Int]>([])
     var options = StoreOptions()
     options.batch = batch
     options.observe = { event in

@@ -19,15 +19,14 @@ from playwright.sync_api import sync_playwright
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "harness"))
 
-from fault_proxy import FaultProxy  # noqa: E402
+from fault_proxy import EMPTY, FaultProxy  # noqa: E402
 from site_under_test import PASSWORD, Site  # noqa: E402
 
+NEIGHBOUR = "localhost:18999"  # same-site as the site, but another origin
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 NODE_MODULES = pathlib.Path("/usr/share/nodejs")
 _names = (f"browser{number}" for number in itertools.count(1))
 
-# A page of the site's origin with nothing on it: a test loads into it what it needs.
-BLANK = "<!doctype html><html lang=en><title>test</title><body><main></main>"
 
 
 def key_pin(certificate):
@@ -38,8 +37,8 @@ def key_pin(certificate):
 
 
 def switches(site, port):
-    """For a Chromium that reaches the site through `port`; other.test names are ours as well."""
-    rules = [f"MAP localhost:{site.port} 127.0.0.1:{port}", "MAP *.test 127.0.0.1:9"]
+    """For a Chromium that finds at `port` the site, every .test, and another port of the host."""
+    rules = [f"MAP {name} 127.0.0.1:{port}" for name in (f"localhost:{site.port}", NEIGHBOUR, "*.test")]
     return ["--no-sandbox", f"--host-resolver-rules={', '.join(rules)}",
             f"--ignore-certificate-errors-spki-list={key_pin(site.dir / 'tls/cert.pem')}"]
 
@@ -50,6 +49,8 @@ class Stack:
     def __init__(self, playwright, env=None, **launch):
         self.site = Site(env=env)
         self.proxy = FaultProxy(self.site)
+        # A page of the site's origin with nothing on it: a test loads into it what it needs.
+        self.proxy.pages["/t/blank"] = ({"Content-Type": "text/html; charset=utf-8"}, EMPTY)
         self.url = self.site.url
         self.browser = playwright.chromium.launch(
             executable_path=CHROMIUM, args=switches(self.site, self.proxy.port), **launch)
@@ -75,8 +76,6 @@ class Person:
         self.stack, self.site, self.url = stack, stack.site, stack.url
         self.context = stack.browser.new_context(**options)
         self.context.set_default_timeout(15_000)
-        self.context.route("**/t/blank", lambda route: route.fulfill(
-            body=BLANK, content_type="text/html; charset=utf-8"))
         self.name = None
 
     def close(self):

@@ -4,6 +4,9 @@ It speaks HTTP/1.1 over TLS to the browser, with the site's own certificate, and
 connection of its own. Chromium is told that the site's host and port are to be found here, so
 that origins, cookies and the Host header are what they would be without it.
 
+It also answers for every name that is not the site's, with an empty page, and for the paths in
+`pages`: Playwright's own interception would answer preflights in the site's place.
+
 `plan` decides, request by request, what goes wrong. Answers that are dropped are closed without a
 byte: on a reused connection Chromium then sends the POST again by itself, up to seven times.
 """
@@ -15,6 +18,11 @@ import http.client
 import json
 import ssl
 import threading
+
+EMPTY = b"<!doctype html><html lang=en><title>test</title><body><main></main>"
+# Other sites allow everything, so that what is not sent to them was not sent for our reasons.
+FOREIGN = {"Content-Type": "text/html", "Access-Control-Allow-Origin": "*",
+           "Access-Control-Allow-Headers": "*, Authorization", "Access-Control-Allow-Methods": "*"}
 
 
 @dataclasses.dataclass
@@ -48,7 +56,7 @@ class FaultProxy:
     """Runs in a thread of its own; close() ends it."""
 
     def __init__(self, site, plan=None):
-        self.site, self.seen = site, []
+        self.site, self.seen, self.foreign, self.pages = site, [], [], {}
         self.plan = plan or (lambda request: Fault())
         self._later = []
         self._loop = asyncio.new_event_loop()
@@ -66,6 +74,7 @@ class FaultProxy:
 
     def clear(self):
         self.seen.clear()
+        self.foreign.clear()
 
     def close(self):
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -115,11 +124,16 @@ class FaultProxy:
         body = await reader.readexactly(int(headers.get("Content-Length", 0)))
         request = Seen(method, path, headers, body)
         request.head = head
-        self.seen.append(request)
+        foreign = headers["Host"] != f"localhost:{self.site.port}"
+        (self.foreign if foreign else self.seen).append(request)
         return request
 
     async def _answer(self, request):
         """The bytes to send and whether to close after them; None to close at once."""
+        if request.headers["Host"] != f"localhost:{self.site.port}":
+            return _render(200, FOREIGN, EMPTY), False
+        if request.path in self.pages:
+            return _render(200, *self.pages[request.path]), False
         fault = self.plan(request) or Fault()
         request.fault = fault.name
         await asyncio.sleep(fault.before)

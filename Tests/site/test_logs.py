@@ -31,7 +31,7 @@ def test_no_log_holds_a_token_a_cookie_or_a_password(logs, alice):
 def test_every_line_of_the_access_log_is_one_request(logs):
     """T228: whatever the paths were."""
     lines = logs["access.log"].splitlines()
-    assert len(lines) > 50
+    assert len(lines) > 4
     for line in lines:
         fields = json.loads(line)
         assert fields["time"] and fields["request"] and isinstance(fields["status"], int)

@@ -304,7 +304,7 @@ export function createAuth({
 
   const places = [[document, "visibilitychange"], [window, "online"], [window, "pageshow"]];
   for (const [at, type] of places) at?.addEventListener?.(type, wake);
-  const restored = renew().catch(ignore);
+  const restored = renew().then(ignore, ignore); // without the token as its value: it stays
 
   return Object.assign(auth, {
     ready: restored.then(() => snapshot),

@@ -9,13 +9,8 @@ extension EventLoop {
   /// new connections are answered without epoll ever hearing of them.
   func acceptConnections() {
     while isListening {
-      if openCount >= server.options.maximumConnections {
-        // The one that was silent longest makes room for the one that waits.
-        guard dropIdle() else {
-          if !isStopping { stopListening() }
-          return
-        }
-        _ = acceptConnection()
+      if openCount >= server.options.maximumConnections, longestIdle == nil {
+        if !isStopping { stopListening() }
         return
       }
       guard acceptConnection() else { return }
@@ -29,6 +24,8 @@ extension EventLoop {
     let flags = Int32(SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
     let descriptor = accept4(server.listener.number, nil, nil, flags)
     guard descriptor < 0 else {
+      // Only now is it certain that somebody needs the room.
+      if openCount >= server.options.maximumConnections { dropLongestIdle() }
       begin(descriptor)
       return true
     }
@@ -41,7 +38,7 @@ extension EventLoop {
       return true
     case EMFILE, ENFILE:
       server.options.log(.refused(SystemError("accept").message))
-      guard dropIdle() else { break }
+      guard dropLongestIdle() else { break }
       let retried = accept4(server.listener.number, nil, nil, flags)
       if retried >= 0 { begin(retried) }
       return false

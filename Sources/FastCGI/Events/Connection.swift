@@ -66,6 +66,7 @@ final class Connection {
   ///
   /// - Returns: False if a bare 500 stands in the place of what was to be answered.
   func answer(_ respond: (PartialRequest) -> Response) -> Bool {
+    takeReplies()
     let isWritten = pending.appendAnswer(respond(reader.request), request: reader.request.id)
     if reader.request.phase == .early {
       fate = .lingering

@@ -10,12 +10,21 @@ extension EventLoop {
     if !isStopping { try? listen() }
   }
 
+  /// The connection that has been silent longest, if any is; of several one that was answered.
+  var longestIdle: Connection? {
+    connections.filter(\.isIdle).min { first, second in
+      (first.since, first.isUsed ? 0 : 1) < (second.since, second.isUsed ? 0 : 1)
+    }
+  }
+
   /// Ends the connection that has been silent longest.
   ///
   /// nginx tries again by itself what it sent on a kept connection that was closed.
-  func dropIdle() -> Bool {
-    let idle = connections.filter(\.isIdle).min { $0.since < $1.since }
-    guard let idle else { return false }
+  ///
+  /// - Returns: Whether there was one.
+  @discardableResult
+  func dropLongestIdle() -> Bool {
+    guard let idle = longestIdle else { return false }
     drop(idle, nil)
     return true
   }
