@@ -128,7 +128,7 @@ private func serveUntilSignal(_ kind: ServeOptions.Kind, _ signal: Int32) throws
 
 /// Sends a request as soon as the socket is there, then ends the process as an administrator does.
 private func endAfterOneRequest(_ path: String, _ signal: Int32 = SIGTERM) throws {
-  _ = try startThread(stackSize: 1 << 18) {
+  let thread = try startThread(stackSize: 1 << 18) {
     for _ in 0..<10_000 {
       guard let peer = try? Peer(path) else {
         // The socket is about to be opened.
@@ -143,4 +143,5 @@ private func endAfterOneRequest(_ path: String, _ signal: Int32 = SIGTERM) throw
     }
     exit(2)
   }
+  pthread_detach(thread)
 }
