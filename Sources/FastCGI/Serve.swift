@@ -60,6 +60,15 @@ package func serve(
   exit(0)
 }
 
+/// Prints the help of a program, if the command line asks for it, and ends it.
+///
+/// For programs that need settings before they can serve: who asks for help has none yet.
+package func answerHelp(_ options: ServeOptions, arguments: [String]) {
+  guard arguments.dropFirst().contains("--help") else { return }
+  writeAll(Array(helpText(options).utf8), to: STDOUT_FILENO)
+  exit(0)
+}
+
 /// The socket that the command line names or standard input is; nil where this is CGI.
 private func listener(for command: ServeCommand) throws(SystemError) -> Listener? {
   if let path = command.socket { return try Listener(path: path) }

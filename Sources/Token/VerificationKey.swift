@@ -1,0 +1,109 @@
+import CCrypto
+import Wire
+
+/// The public half of a signing key.
+///
+/// Immutable once made. Each verification copies a context that was prepared once: preparing it
+/// looks up algorithms under OpenSSL's locks, and costs more than the copy by a factor of ten.
+@safe package final class VerificationKey: @unchecked Sendable {
+  package let algorithm: SignatureAlgorithm
+  /// x and y, or the one coordinate of an Edwards curve; 32 bytes each.
+  let coordinates: [[UInt8]]
+  /// The RFC 7638 thumbprint, base64url.
+  package let kid: String
+  /// Only ever copied from, which any number of threads may do at once.
+  private let prepared: OpaquePointer
+
+  /// Makes a key of its coordinates.
+  ///
+  /// - Throws: `KeyError` for a point that is not on the curve, or of another length.
+  package init(algorithm: SignatureAlgorithm, coordinates: [[UInt8]]) throws(KeyError) {
+    let isWhole = coordinates.allSatisfy { $0.count == 32 }
+    guard isWhole, coordinates.count == (algorithm.isEdwards ? 1 : 2) else {
+      throw KeyError("a public key has coordinates of a wrong length")
+    }
+    let made: OpaquePointer?
+    if algorithm.isEdwards {
+      unsafe made = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nil, coordinates[0], 32)
+    } else {
+      unsafe made = VerificationKey.p256(coordinates[0] + coordinates[1])
+    }
+    guard let made = unsafe made else { throw KeyError("a public key is no point of its curve") }
+    // The context keeps a reference of its own.
+    defer { unsafe EVP_PKEY_free(made) }
+    guard let context = unsafe EVP_MD_CTX_new() else { throw KeyError("no memory for a key") }
+    let digest = unsafe algorithm.isEdwards ? nil : EVP_sha256()
+    guard unsafe EVP_DigestVerifyInit(context, nil, digest, nil, made) == 1 else {
+      unsafe EVP_MD_CTX_free(context)
+      throw KeyError("a public key cannot be used")
+    }
+    self.algorithm = algorithm
+    self.coordinates = coordinates
+    unsafe prepared = context
+    kid = VerificationKey.thumbprint(algorithm, coordinates)
+  }
+
+  deinit {
+    unsafe EVP_MD_CTX_free(prepared)
+  }
+
+  /// Whether a signature is this key's over these bytes.
+  ///
+  /// RFC 7515 §5.2, RFC 7518 §3.4 (ES256: exactly r and s of 32 bytes), RFC 8037 §3.1.
+  package func verify(_ signature: ArraySlice<UInt8>, over message: ArraySlice<UInt8>) -> Bool {
+    guard signature.count == 64 else { return false }
+    let presented = algorithm.isEdwards ? Array(signature) : ECDSASignature.der(signature)
+    guard let presented, let context = unsafe EVP_MD_CTX_new() else { return false }
+    defer { unsafe EVP_MD_CTX_free(context) }
+    guard unsafe EVP_MD_CTX_copy_ex(context, prepared) == 1 else { return false }
+    let isValid = unsafe message.withUnsafeBufferPointer { message in
+      unsafe EVP_DigestVerify(
+        context, presented, presented.count, message.baseAddress, message.count) == 1
+    }
+    // A refused signature leaves its reason in the thread's queue, which nobody reads.
+    if !isValid { ERR_clear_error() }
+    return isValid
+  }
+
+  /// The members that make the key, sorted by name: what is public, and what is thumbprinted.
+  var members: [(String, JSON)] {
+    VerificationKey.members(algorithm, coordinates)
+  }
+
+  private static func members(
+    _ algorithm: SignatureAlgorithm, _ coordinates: [[UInt8]]
+  ) -> [(String, JSON)] {
+    let named = zip(["x", "y"], coordinates).map { ($0, JSON.string(Base64URL.encode($1))) }
+    return [
+      ("crv", .string(algorithm.isEdwards ? "Ed25519" : "P-256")),
+      ("kty", .string(algorithm.isEdwards ? "OKP" : "EC")),
+    ] + named
+  }
+
+  /// RFC 7638 §3; RFC 8037 §2.
+  private static func thumbprint(
+    _ algorithm: SignatureAlgorithm, _ coordinates: [[UInt8]]
+  ) -> String {
+    Base64URL.encode(
+      sha256(JSON.object(JSONObject(members(algorithm, coordinates))).encode()))
+  }
+
+  /// A P-256 key of x and y; OpenSSL refuses a point that is not on the curve.
+  private static func p256(_ point: [UInt8]) -> OpaquePointer? {
+    let information = subjectPublicKeyInfo + point
+    return unsafe information.withUnsafeBufferPointer { bytes in
+      var cursor = bytes.baseAddress
+      let key = unsafe d2i_PUBKEY(nil, &cursor, bytes.count)
+      if unsafe key == nil { ERR_clear_error() }
+      return unsafe key
+    }
+  }
+}
+
+/// The DER that precedes the uncompressed point of a P-256 key, its leading 4 included.
+///
+/// RFC 5480 §2.
+let subjectPublicKeyInfo: [UInt8] = [
+  0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a,
+  0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04,
+]

@@ -1,0 +1,243 @@
+// Signing in and out, and the account's own requests.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { AuthError, SignedOut } from "../../../nginx/www/tallystick.js";
+import { Browser, json, later, outcome, refusal, settle } from "./world.js";
+
+const visitor = async () => {
+  const browser = new Browser();
+  const tab = browser.open();
+  await browser.clock.advance(100);
+  browser.server.requests = [];
+  return { browser, tab, auth: tab.auth };
+};
+
+test("login sends JSON, and resolves to the user", async () => {
+  const { browser, auth } = await visitor();
+  const user = await auth.login("ann", "right");
+  assert.equal(user.username, "ann");
+  const [request] = browser.server.requests;
+  assert.equal(request.headers.get("Content-Type"), "application/json");
+  assert.deepEqual(JSON.parse(request.body), { username: "ann", password: "right" });
+  assert.equal(request.bearer, "");
+  assert.equal(request.init.redirect, "error");
+  assert.deepEqual(auth.getSnapshot(), { status: "signedin", user, error: null });
+});
+
+test("register signs in", async () => {
+  const { auth } = await visitor();
+  assert.equal((await auth.register("new", "right")).username, "new");
+  assert.equal(auth.getSnapshot().status, "signedin");
+});
+
+test("errors carry the contract's code, status, words and Retry-After", async (t) => {
+  const refusals = [
+    [400, "invalid_request"], [401, "invalid_credentials"], [403, "cross_site"],
+    [403, "registration_closed"], [404, "not_found"], [405, "method_not_allowed"],
+    [409, "username_taken"], [413, "too_large"], [415, "unsupported_media_type"],
+    [422, "weak_password"], [422, "invalid_username"], [429, "too_many_attempts"],
+    [503, "temporarily_unavailable"],
+  ];
+  for (const [status, code] of refusals) {
+    await t.test(code, async () => {
+      const { browser, auth } = await visitor();
+      browser.server.instead["/auth/register"] = () => refusal(status, code, { "Retry-After": "7" });
+      const error = await auth.register("ann", "right").catch((it) => it);
+      assert.ok(error instanceof AuthError);
+      assert.deepEqual([error.code, error.status, error.retryAfter, error.message],
+        [code, status, 7, `About ${code}.`]);
+      assert.equal(auth.getSnapshot().status, "signedout");
+      assert.equal(browser.server.requests.length, 1, "not tried again");
+    });
+  }
+  await t.test("no answer", async () => {
+    const { browser, auth } = await visitor();
+    browser.server.instead["/auth/login"] = () => Promise.reject(new TypeError("Failed to fetch"));
+    await assert.rejects(auth.login("ann", "right"), { code: "network", status: 0 });
+  });
+  await t.test("an answer that is not the contract's", async () => {
+    for (const answer of [json(200, {}), json(204), json(200, null), new Response("hello")]) {
+      const { browser, auth } = await visitor();
+      browser.server.instead["/auth/login"] = () => answer;
+      await assert.rejects(auth.login("ann", "right"), { code: "unexpected_answer" });
+      assert.equal(auth.getSnapshot().status, "signedout");
+    }
+  });
+});
+
+test("a login answered after a sign-out is thrown away, and its session ended", async () => {
+  const { browser, auth } = await visitor();
+  const held = later();
+  browser.server.instead["/auth/login"] = () => held.promise;
+  const asked = outcome(auth.login("ann", "right"));
+  await settle();
+  await auth.logout();
+  held.resolve();
+  await settle();
+  assert.ok(asked.error instanceof SignedOut);
+  assert.equal(auth.getSnapshot().status, "signedout");
+  assert.equal(browser.server.live("session-1"), false);
+});
+
+test("logout clears at once, sends the token, and says when the server was not told", async () => {
+  const browser = new Browser();
+  const tab = await browser.signedIn();
+  const held = later();
+  browser.server.instead["/auth/logout"] = () => held.promise;
+  const first = outcome(tab.auth.logout());
+  assert.equal(tab.auth.getSnapshot().status, "signedout", "before the answer");
+  assert.deepEqual(tab.events, ["logout"]);
+  await settle();
+  assert.equal(browser.server.requests[0].init.keepalive, true);
+  held.reject(new TypeError("Failed to fetch"));
+  await settle();
+  assert.equal(first.error.code, "network");
+  browser.server.instead = {};
+  await tab.auth.logout();
+  const [one, two] = browser.server.requests;
+  assert.equal(two.bearer, one.bearer, "the second try still names the session");
+  assert.equal(browser.server.live("session-1"), false);
+  assert.deepEqual(tab.events, ["logout"]);
+});
+
+test("logout sends an expired token too", async () => {
+  const browser = new Browser();
+  const tab = await browser.signedIn();
+  tab.show(false);
+  await browser.clock.advance(3600_000);
+  await tab.auth.logout();
+  assert.equal(browser.server.count("/auth/refresh"), 0);
+  assert.equal(browser.server.live("session-1"), false);
+});
+
+test("a sign-in right after a sign-out waits until the old cookie is cleared", async () => {
+  const browser = new Browser();
+  const { auth } = await browser.signedIn();
+  const held = later();
+  browser.server.instead["/auth/logout"] = () => held.promise;
+  auth.logout();
+  const asked = outcome(auth.login("ann", "right"));
+  await settle();
+  assert.equal(browser.server.count("/auth/login"), 0);
+  held.resolve();
+  await settle();
+  assert.equal(asked.value.username, "ann");
+  assert.notEqual(browser.server.cookie, null);
+});
+
+test("a wrong current password is an answer, not a dead token", async () => {
+  const browser = new Browser();
+  const { auth } = await browser.signedIn();
+  await assert.rejects(auth.password("wrong", "new"), { code: "invalid_credentials", status: 401 });
+  assert.equal(browser.server.requests.length, 1, "no refresh, and no second attempt counted");
+  assert.equal(auth.getSnapshot().status, "signedin");
+});
+
+test("a changed password leaves this tab and its siblings signed in", async () => {
+  const browser = new Browser();
+  const [one, two] = [await browser.signedIn(), browser.open()];
+  await browser.clock.advance(100);
+  browser.server.requests = [];
+  assert.equal((await one.auth.password("right", "new")).username, "ann");
+  await settle();
+  assert.equal((await one.auth.fetch("/api/x")).status, 200);
+  assert.equal((await two.auth.fetch("/api/x")).status, 200);
+  assert.deepEqual([one.events, two.events], [[], []]);
+  assert.equal(browser.server.count("/auth/refresh"), 0);
+});
+
+test("no refresh is sent while a password changes: it would spend a cookie about to die", async () => {
+  const browser = new Browser();
+  const tab = await browser.signedIn();
+  const held = later();
+  browser.server.instead["/auth/password"] = () => held.promise;
+  const changing = outcome(tab.auth.password("right", "new"));
+  await settle();
+  browser.server.loseTokens();
+  const asked = outcome(tab.auth.fetch("/api/x"));
+  await browser.clock.advance(1000);
+  assert.equal(browser.server.count("/auth/refresh"), 0);
+  browser.server.instead = {};
+  held.resolve(refusal(401, "invalid_token"));
+  await browser.clock.advance(1000);
+  assert.equal(changing.value.username, "ann");
+  assert.equal(asked.value.status, 200);
+});
+
+test("an expired token is renewed on the way to every route that needs one", async () => {
+  for (const [use, path] of [
+    [(auth) => auth.user(), "/auth/me"],
+    [(auth) => auth.sessions(), "/auth/sessions"],
+    [(auth) => auth.endSession("a/b"), "/auth/sessions/a%2Fb"],
+    [(auth) => auth.password("right", "new"), "/auth/password"],
+    [(auth) => auth.revoke(), "/auth/revoke"],
+  ]) {
+    const browser = new Browser();
+    const { auth } = await browser.signedIn();
+    browser.server.loseTokens();
+    const asked = outcome(use(auth));
+    await browser.clock.advance(200);
+    assert.equal(asked.state, "resolved", path);
+    assert.equal(browser.server.count(path), 2, path);
+    assert.equal(browser.server.count("/auth/refresh"), 1, path);
+  }
+});
+
+test("user, sessions and endSession give what the server said", async () => {
+  const browser = new Browser();
+  const { auth } = await browser.signedIn();
+  assert.equal((await auth.user()).session, "session-1");
+  assert.deepEqual(await auth.sessions(), [{ id: "session-1", current: true }]);
+  assert.equal(await auth.endSession("session-1"), undefined);
+  assert.equal(browser.server.requests.at(-1).method, "DELETE");
+  browser.server.instead["/auth/sessions/x"] = () => refusal(404, "not_found");
+  await assert.rejects(auth.endSession("x"), { code: "not_found" });
+});
+
+test("revoke signs out everywhere; refused, it changes nothing", async () => {
+  const browser = new Browser();
+  const tab = await browser.signedIn();
+  browser.server.instead["/auth/revoke"] = () => refusal(503, "temporarily_unavailable");
+  await assert.rejects(tab.auth.revoke(), { code: "temporarily_unavailable" });
+  assert.equal(tab.auth.getSnapshot().status, "signedin");
+  browser.server.instead = {};
+  await tab.auth.revoke();
+  assert.deepEqual(tab.events, ["logout"]);
+  assert.equal(browser.server.live("session-1"), false);
+});
+
+test("the snapshot is frozen, and the same until something changes", async () => {
+  const browser = new Browser();
+  const tab = await browser.signedIn();
+  const before = tab.auth.getSnapshot();
+  const { changes } = tab;
+  assert.ok(Object.isFrozen(before));
+  browser.server.loseTokens();
+  const answer = tab.auth.fetch("/api/x");
+  await browser.clock.advance(100);
+  await answer;
+  assert.equal(tab.auth.getSnapshot(), before, "a mere refresh draws nothing again");
+  assert.equal(tab.changes, changes);
+  browser.server.user = { ...browser.server.user, groups: ["staff", "admins"] };
+  browser.server.loseTokens();
+  tab.auth.fetch("/api/x");
+  await browser.clock.advance(100);
+  assert.deepEqual(tab.auth.getSnapshot().user.groups, ["staff", "admins"]);
+  assert.equal(tab.changes, changes + 1);
+});
+
+test("a listener stops when told, also one that was added twice", async () => {
+  const { auth } = await visitor();
+  let calls = 0;
+  const listener = (...given) => { calls += 1; assert.equal(given.length, 0); };
+  const [one, two] = [auth.subscribe(listener), auth.subscribe(listener)];
+  await auth.login("ann", "right");
+  assert.equal(calls, 2);
+  one();
+  await auth.logout();
+  assert.equal(calls, 3);
+  two();
+  await auth.login("ann", "right");
+  assert.equal(calls, 3);
+});

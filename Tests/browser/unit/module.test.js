@@ -1,0 +1,32 @@
+// What the module is: small, alone, and without a place to put a token.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { gzipSync } from "node:zlib";
+
+const source = readFileSync(new URL("../../../nginx/www/tallystick.js", import.meta.url));
+
+test("it is under 5 KB gzipped, comments and all", () => {
+  const size = gzipSync(source, { level: 9 }).length;
+  console.log(`tallystick.js: ${source.length} bytes, ${size} gzipped`);
+  assert.ok(size < 5120, `${size} bytes`);
+});
+
+test("it imports nothing, and names no storage", () => {
+  const code = String(source).replace(/\/\/.*/g, "");
+  const banned = /\bimport\b|\brequire\b|localStorage|sessionStorage|indexedDB|\bcookie\b|\bcaches\b/;
+  assert.doesNotMatch(code, banned);
+});
+
+test("it loads and signs in with nothing but a fetch, outside a browser", async () => {
+  const { createAuth } = await import("../../../nginx/www/tallystick.js");
+  const user = { id: "a", username: "ann", groups: [] };
+  const fetch = async (url) => url.endsWith("/login")
+    ? Response.json({ access_token: "t", token_type: "Bearer", expires_in: 900, user })
+    : Response.json({ error: "invalid_token" }, { status: 401 });
+  const auth = createAuth({ fetch });
+  assert.equal((await auth.ready).status, "signedout");
+  assert.deepEqual(await auth.login("ann", "right"), user);
+  auth.dispose();
+});

@@ -1,0 +1,21 @@
+// index.html: the sign-in.
+
+import { auth, byId, form, tell, text } from "./page.js";
+
+const home = () => location.replace("./account.html");
+
+const why = { "#ended": "signin.ended", "#left": "signin.left", "#everywhere": "signin.everywhere" };
+if (location.hash in why) {
+  tell(byId("notice"), text(why[location.hash]));
+  history.replaceState(null, "", "./"); // told once; a reload is a new visit
+}
+
+form(byId("signin"), {
+  busy: "signin.busy",
+  work: ({ username, password }) => auth.login(username.trim(), password),
+});
+
+// Also when another tab signs in, or the login of this browser is restored.
+const look = () => { if (auth.getSnapshot().status === "signedin") home(); };
+auth.subscribe(look);
+look();
