@@ -18,7 +18,6 @@ package final class Gate: Sendable {
 
   private struct State: ~Copyable {
     var cache = DecisionCache()
-    let digester = Digester()
     /// The input of a digest; kept, so that it is allocated once.
     var input: [UInt8] = []
     var keyRevision: UInt64 = 0
@@ -162,7 +161,7 @@ package final class Gate: Sendable {
         state.input += part
       }
     }
-    return state.digester.digest(state.input)
+    return Digest256(of: state.input)
   }
 }
 

@@ -4,7 +4,7 @@ import CCrypto
 package func sha256(_ bytes: [UInt8]) -> [UInt8] {
   var digest = [UInt8](repeating: 0, count: 32)
   unsafe digest.withUnsafeMutableBufferPointer { digest in
-    _ = unsafe SHA256(bytes, bytes.count, digest.baseAddress)
+    unsafe ts_sha256(bytes, bytes.count, digest.baseAddress)
   }
   return digest
 }

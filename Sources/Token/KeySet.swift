@@ -60,7 +60,7 @@ package struct KeySet: Sendable {
     let names = algorithm.isEdwards ? ["x"] : ["x", "y"]
     let coordinates = names.compactMap { object[$0]?.stringValue }
       .compactMap { Base64URL.decode($0.utf8) }
-    let key = try VerificationKey(algorithm: algorithm, coordinates: coordinates)
+    let key = try VerificationKey(unproven: algorithm, coordinates: coordinates)
     for (name, expected) in key.members + [("kid", .string(key.kid)), ("use", .string("sig"))]
     where object[name] != expected {
       throw KeyError("has a key whose \(name) is wrong")

@@ -56,7 +56,8 @@ struct JWK: Decodable {
     let tail: [UInt8] =
       algorithm == .es256
       ? [0xa1, 0x44, 0x03, 0x42, 0x00, 0x04] + (try bytes(x)) + (try bytes(y)) : []
-    let text = Data(head + (try bytes(d)) + tail).base64EncodedString(options: .lineLength64Characters)
+    let text = Data(head + (try bytes(d)) + tail).base64EncodedString(
+      options: .lineLength64Characters)
     let pem = "-----BEGIN PRIVATE KEY-----\n\(text)\n-----END PRIVATE KEY-----\n"
     return try SigningKey(pem: Array(pem.utf8), algorithm)
   }
