@@ -1,23 +1,15 @@
 """Plots as SVG: throughput against others, distribution of latencies, cost against size."""
 
+import itertools
 import math
 import re
 from html import escape
 
 INK, MUTED, GRID, PAPER = "#1f2328", "#59636e", "#d8dee4", "#ffffff"
-# Ours first; told apart by lightness too, for those who do not see the hues.
-COLOURS = [
-    "#0b5cad",
-    "#c2410c",
-    "#2f855a",
-    "#7c3aed",
-    "#b7791f",
-    "#4a5568",
-    "#d53f8c",
-    "#0891b2",
-    "#1f2328",
-]
-OURS, OTHERS = COLOURS[0], "#a8b3bf"
+# Ours are strong and thick, others pale and thin: told apart without seeing the hues.
+STRONG = ["#0b5cad", "#c2410c", "#2f855a", "#7c3aed"]
+PALE = ["#64748b", "#b08968", "#8f9d6b", "#a78bba", "#7fa8b8", "#c58b8b", "#94a3b8"]
+OURS, OTHERS = STRONG[0], "#a8b3bf"
 FONT = "font-family='system-ui, -apple-system, Segoe UI, Helvetica, Arial, sans-serif'"
 
 
@@ -100,10 +92,11 @@ def lines(title, labels, series, x_name, y_name):
     for index, label in enumerate(labels):
         parts.append(_text(x(index), height - bottom + 20, label, 12, "middle", MUTED))
     place = top - 18
-    for number, (name, points) in enumerate(sorted(series.items(), key=lambda item: -item[1][-1])):
-        colour = COLOURS[number % len(COLOURS)]
+    strong, pale = itertools.cycle(STRONG), itertools.cycle(PALE)
+    for name, points in sorted(series.items(), key=lambda item: -item[1][-1]):
         path = " ".join(f"{x(index):.1f},{y(value):.1f}" for index, value in enumerate(points))
         is_ours = name.startswith(("check", "refresh", "login", "sessions"))
+        colour = next(strong if is_ours else pale)
         thickness, radius = (3, 4) if is_ours else (1.5, 2.5)
         parts.append(
             f"<polyline points='{path}' fill='none' stroke='{colour}' stroke-width='{thickness}'/>"
