@@ -25,7 +25,7 @@ package struct Account: Equatable, Sendable {
   /// The account after "sign out everywhere".
   package var withRaisedVersion: Account {
     Account(
-      id: id, username: username, groups: groups, version: version + 1, isDisabled: isDisabled,
+      id: id, username: username, groups: groups, version: version &+ 1, isDisabled: isDisabled,
       createdAt: createdAt)
   }
 

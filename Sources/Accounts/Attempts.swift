@@ -114,7 +114,7 @@ package struct AttemptCounter: Equatable, Sendable {
       let first = AttemptCounter(failures: 1, windowStartedAt: now, bannedUntil: nil)
       return limit.failures > 1 ? first : first.banned(at: now, limit: limit)
     }
-    next.failures += 1
+    if next.failures < .max { next.failures += 1 }
     // A ban in force is not stretched: its end is the one that the client was told.
     guard next.bannedUntil == nil, next.failures >= limit.failures else { return next }
     return next.banned(at: now, limit: limit)

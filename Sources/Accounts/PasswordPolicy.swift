@@ -4,13 +4,10 @@
 ///
 /// NIST SP 800-63B-4 §3.1.1; OWASP ASVS 5.0 6.2.
 package struct PasswordPolicy: Sendable {
-  /// Code points.
-  package let minimum: Int
   /// Whether a lower-case word is on the blocklist.
   private let isListed: @Sendable (_ word: [UInt8]) -> Bool
 
-  package init(minimum: Int, isListed: @escaping @Sendable (_ word: [UInt8]) -> Bool) {
-    self.minimum = minimum
+  package init(isListed: @escaping @Sendable (_ word: [UInt8]) -> Bool) {
     self.isListed = isListed
   }
 
@@ -19,10 +16,11 @@ package struct PasswordPolicy: Sendable {
   /// - Parameters:
   ///   - password: The new password.
   ///   - username: The name of its account; the password must neither be nor contain it.
+  ///   - minimum: The fewest code points.
   ///   - context: Other words it must neither be nor contain, lower-case: the site's name.
   /// - Throws: The refusal that names the rule.
   package func admit(
-    _ password: Password, for username: Username, context: [String] = []
+    _ password: Password, for username: Username, minimum: Int, context: [String] = []
   ) throws(Refusal) {
     guard password.codePointCount >= minimum else {
       throw .weakPassword("The password must have at least \(minimum) characters.")

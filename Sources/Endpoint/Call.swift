@@ -30,7 +30,7 @@ package struct Call: Sendable {
     let overrides = request.parameters.beginning(with: "TALLYSTICK_")
     self.settings = overrides.isEmpty ? settings : try settings.overridden(by: overrides)
     self.time = time
-    self.log = log
+    self.log = Log(program: log.program, level: self.settings.logLevel)
 
     cookiePath = request.text("REFRESH_COOKIE_PATH") ?? "/auth/refresh"
     guard RefreshCookie.isPath(cookiePath) else {
@@ -45,7 +45,7 @@ package struct Call: Sendable {
   /// The realm of a challenge.
   package var realm: String { settings.issuer.text }
 
-  /// Whether the client sent a token of any kind, good or bad.
+  /// Whether the client sent an access token, good or bad.
   package var sentToken: Bool {
     switch request.parameters.value("HTTP_AUTHORIZATION") {
     case .repeated: return true
@@ -54,7 +54,7 @@ package struct Call: Sendable {
       return true
     case .absent: break
     }
-    return !RefreshCookie.values(in: request.parameters).isEmpty
+    return false
   }
 
   /// Whether the request only reads.

@@ -17,7 +17,7 @@ package func timestamp(_ date: NumericDate) -> String {
   var parts = unsafe tm()
   guard unsafe gmtime_r(&seconds, &parts) != nil else { return String(date.seconds) }
   func two(_ number: Int32) -> String { number < 10 ? "0\(number)" : "\(number)" }
-  let (year, month, day) = unsafe (parts.tm_year + 1_900, parts.tm_mon + 1, parts.tm_mday)
+  let (year, month, day) = unsafe (Int(parts.tm_year) + 1_900, parts.tm_mon + 1, parts.tm_mday)
   let (hour, minute, second) = unsafe (parts.tm_hour, parts.tm_min, parts.tm_sec)
   return "\(year)-\(two(month))-\(two(day))T\(two(hour)):\(two(minute)):\(two(second))Z"
 }

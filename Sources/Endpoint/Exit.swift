@@ -15,6 +15,8 @@ package protocol Explained: Error {
 
 extension StoreError: Explained {}
 extension KeyError: Explained {}
+extension TokenError: Explained {}
+extension RandomError: Explained {}
 
 /// Ends the program, with one line on standard error where there is something to say.
 package func exit(_ status: Int32, _ line: String? = nil) -> Never {

@@ -17,14 +17,16 @@ final class Committer: @unchecked Sendable {
   }
 
   private let path: String
+  private let file: FileIdentity
   private let options: StoreOptions
   private let queue = Locked(Queue())
   private let work = Signal()
   private let lock: WriteLock
   private var writer: Writer?
 
-  init(at path: String, options: StoreOptions) {
+  init(at path: String, _ file: FileIdentity, options: StoreOptions) {
     self.path = path
+    self.file = file
     self.options = options
     lock = WriteLock(of: path)
   }
@@ -130,6 +132,7 @@ extension Committer {
   private func commitNext() {
     do throws(StoreError) {
       try lock.hold { held throws(StoreError) in
+        try file.verify()
         let writer = try openWriter(under: held)
         guard try begin(writer, under: held) else { return }
         commit(writer, under: held)

@@ -70,6 +70,12 @@ extension SQLiteStore {
     guard descriptor >= 0 else { throw systemFailure("create", path) }
     defer { close(descriptor) }
     guard fchmod(descriptor, 0o600) == 0 else { throw systemFailure("create", path) }
+    // The administrator may prepare as root what a service will use.
+    var owner = stat()
+    let directory = "/" + path.split(separator: "/").dropLast().joined(separator: "/")
+    if geteuid() == 0, unsafe stat(directory, &owner) == 0 {
+      _ = fchown(descriptor, owner.st_uid, owner.st_gid)
+    }
   }
 
   private static func synchronize(_ path: String) throws(StoreError) {

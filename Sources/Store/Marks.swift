@@ -13,11 +13,13 @@ final class Marks: Sendable {
   }
 
   private let path: String
+  private let file: FileIdentity
   private let patience: Duration
   private let state = Locked(State())
 
-  init(of path: String, patience: Duration) {
+  init(of path: String, _ file: FileIdentity, patience: Duration) {
     self.path = path
+    self.file = file
     self.patience = patience
   }
 
@@ -35,6 +37,7 @@ final class Marks: Sendable {
   }
 
   private func read(_ state: inout State) throws(StoreError) -> StoreMarks {
+    try file.verify()
     let connection = try open(&state)
     let version = try connection.first("PRAGMA data_version") { row throws(StoreError) in
       try row.integer(0)

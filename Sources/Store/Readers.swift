@@ -3,12 +3,14 @@ import Accounts
 /// Connections for reading, as many as threads read at once.
 final class Readers: Sendable {
   private let path: String
+  private let file: FileIdentity
   private let patience: Duration
   private let idle: Locked<[Connection]>
 
   /// Opens the first, so that a database that cannot be read is found out at the start.
-  init(at path: String, patience: Duration) throws(StoreError) {
+  init(at path: String, _ file: FileIdentity, patience: Duration) throws(StoreError) {
     self.path = path
+    self.file = file
     self.patience = patience
     idle = Locked([try Connection(at: path, as: .reader, patience: patience)])
   }
@@ -19,6 +21,7 @@ final class Readers: Sendable {
   /// - Returns: What the body returned.
   /// - Throws: What the body threw; the connection is then given up.
   func read<T>(_ body: (Connection) throws(StoreError) -> T) throws(StoreError) -> T {
+    try file.verify()
     let connection =
       if let connection = idle.withLock({ $0.popLast() }) {
         connection

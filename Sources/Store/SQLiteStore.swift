@@ -19,12 +19,10 @@ package final class SQLiteStore: AccountStore, Sendable {
   package init(
     at path: String, options: StoreOptions = StoreOptions()
   ) throws(StoreError) {
-    guard fileExists(path) else {
-      throw .unreadable("there is no \(path); `tallystick init` creates it")
-    }
-    readers = try Readers(at: path, patience: options.patience)
-    marksReader = Marks(of: path, patience: options.patience)
-    committer = Committer(at: path, options: options)
+    let file = try FileIdentity(of: path)
+    readers = try Readers(at: path, file, patience: options.patience)
+    marksReader = Marks(of: path, file, patience: options.patience)
+    committer = Committer(at: path, file, options: options)
   }
 
   deinit {

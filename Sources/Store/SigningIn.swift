@@ -91,7 +91,7 @@ extension Connection {
     let verified = start.verified.account
     guard let current = try credentials(of: verified.id)?.account,
       current.honours(version: verified.version), start.session.account == verified.id,
-      start.session.version == verified.version + raise
+      start.session.version == verified.version &+ raise
     else { return .outdated }
     return nil
   }

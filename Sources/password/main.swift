@@ -29,10 +29,12 @@ serve(.post, settings: settings, keys: keys, reading: .json, threads: Passwords.
   guard try passwords.verify(current, found) else {
     throw try call.refusal(counting: attempt, account: caller.account.id, .passwordRefused, store)
   }
+  // A ban that came meanwhile wins before any answer would tell that the guess was right.
+  try call.admit(attempt, store)
   guard new != current else {
     throw Refusal.invalidRequest("The new password is the current one.")
   }
-  try policy.admit(new, for: caller.account.username, context: call.settings.siteNames)
+  try policy.admit(new, for: caller.account.username, in: call.settings)
 
   let account = caller.account.withRaisedVersion
   let session = try call.newSession(for: account.id, version: account.version)

@@ -27,9 +27,13 @@ serve(.post, settings: settings, keys: keys, threads: 32) { call in
       presenting: claims.generation, at: call.time, reuseWindow: call.settings.reuseWindow)
     switch outcome {
     case .granted(let rotation, let standing):
+      // The session's own end may have come with a shorter setting.
+      let end = standing.session.refreshExpiry(lifetime: call.settings.refreshLifetime)
+      guard call.time < end else { break }
       call.note(.refreshed, account: claims.subject, session: claims.session, reason: "\(rotation)")
       var tokens = try call.tokens(for: standing, keys, withCookie: rotation != .keep)
-      tokens.cookies += planted
+      // Ours last: a browser that takes the two for one keeps the good one.
+      tokens.cookies = planted + tokens.cookies
       return .tokens(tokens)
     case .reuse:
       call.note(.refreshReuse, .warning, account: claims.subject, session: claims.session)

@@ -21,7 +21,7 @@ serve(.post, settings: settings, keys: keys, reading: .json, threads: Passwords.
   let members = try call.members("username", "password")
   guard let username = Username(members[0]) else { throw Refusal.invalidUsername }
   let password = try call.password(members[1])
-  try policy.admit(password, for: username, context: call.settings.siteNames)
+  try policy.admit(password, for: username, in: call.settings)
 
   let account = try call.newAccount(named: username)
   let session = try call.newSession(for: account.id, version: account.version)

@@ -111,6 +111,9 @@ private func change(
 }
 
 private func groups(_ text: String) throws(Refused) -> [Group] {
+  guard text.utf8.count <= 2_048 else {
+    throw Refused(line: "an account's groups have at most 2048 bytes: they stand in its tokens")
+  }
   guard let groups = Group.list(text) else {
     throw Refused(
       line: "\(quoted(text)) is no list of groups: 1 to 64 of a-z 0-9 . _ - each, commas between")
@@ -124,6 +127,6 @@ private func newHash(for username: Username, _ settings: Settings) throws -> Str
   guard let password = Password(try readPassword(twice: true)) else {
     throw Refused(line: "a password has at most \(Password.maximumByteCount) bytes")
   }
-  try policy.admit(password, for: username, context: settings.siteNames)
+  try policy.admit(password, for: username, in: settings)
   return try Passwords().hash(password)
 }

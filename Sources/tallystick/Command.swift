@@ -21,8 +21,13 @@ struct Arguments {
   /// - Throws: The line that says which word is wrong.
   init(_ words: [String], positional names: [String], options known: [Option]) throws(Refused) {
     var rest = words[...]
+    var onlyNames = false
     while let word = rest.popFirst() {
-      guard word.utf8.starts(with: "--".utf8) else {
+      if word == "--", !onlyNames {
+        onlyNames = true
+        continue
+      }
+      guard !onlyNames, word.utf8.starts(with: "--".utf8) else {
         positional.append(word)
         continue
       }
@@ -92,7 +97,7 @@ struct Command: Sendable {
     }
     let foot =
       "\nThe state directory and the other settings are environment variables, TALLYSTICK_…:"
-      + "\nsee tallystick config show."
+      + "\nsee tallystick config show. A name that begins with -- goes behind a lone --."
     return ([head] + rows + [foot]).joined(separator: "\n")
   }
 

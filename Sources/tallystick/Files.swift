@@ -27,19 +27,41 @@ func writeFile(_ path: String, _ bytes: [UInt8]) throws(Refused) {
   let descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
   guard descriptor >= 0 else { throw .system("cannot write \(temporary)") }
   defer { close(descriptor) }
+  giveToOwner(ofDirectory: path, descriptor)
   writeAll(bytes, to: descriptor)
   guard fchmod(descriptor, 0o600) == 0, lseek(descriptor, 0, SEEK_END) == off_t(bytes.count),
     fsync(descriptor) == 0, unsafe rename(temporary, path) == 0
   else { throw .system("cannot write \(path)") }
 }
 
-/// Makes a directory, or takes the one that is there, and closes it to everybody else.
+/// Makes a directory that is closed to everybody else, or takes an empty one or one of ours.
 ///
-/// - Throws: `Refused` with what the system said.
+/// - Throws: `Refused` for another directory, or with what the system said.
 func makePrivateDirectory(_ path: String) throws(Refused) {
-  let made = unsafe mkdir(path, 0o700) == 0 || errno == EEXIST
+  if unsafe mkdir(path, 0o700) != 0 {
+    guard errno == EEXIST else { throw .system("cannot create \(path)") }
+    guard exists(path + "/keys") || isEmpty(path) else {
+      throw Refused(line: "\(path) holds something else: name an empty directory or a new one")
+    }
+  }
   // Whatever the umask or whoever made it: nobody but the owner looks in.
-  guard made, unsafe chmod(path, 0o700) == 0 else { throw .system("cannot create \(path)") }
+  guard unsafe chmod(path, 0o700) == 0 else { throw .system("cannot close \(path)") }
+}
+
+private func isEmpty(_ path: String) -> Bool {
+  guard let directory = unsafe opendir(path) else { return false }
+  defer { unsafe closedir(directory) }
+  var count = 0
+  while unsafe readdir(directory) != nil { count += 1 }
+  return count == 2
+}
+
+/// Gives a file to the owner of its directory: root may prepare what a service will use.
+private func giveToOwner(ofDirectory path: String, _ descriptor: Int32) {
+  var owner = stat()
+  let directory = path.split(separator: "/").dropLast().joined(separator: "/")
+  guard geteuid() == 0, unsafe stat("/" + directory, &owner) == 0 else { return }
+  _ = fchown(descriptor, owner.st_uid, owner.st_gid)
 }
 
 extension Refused {

@@ -17,11 +17,11 @@ let initCommands = [
   ) { arguments in
     let settings = try Context.settings()
     let algorithm = try algorithm(arguments.options["--algorithm"]) ?? .es256
-    try makePrivateDirectory(settings.state)
     guard !exists(settings.database) else {
       throw Refused(line: "\(settings.database) exists: init creates, it never replaces")
     }
     let words = try blocklist(arguments.options["--words"])
+    try makePrivateDirectory(settings.state)
     try writeFile(settings.blocklist, words)
     let keys = KeyDirectory(path: settings.keys)
     if !keys.exists { try keys.create(algorithm: algorithm, at: Clock.now()) }

@@ -34,6 +34,11 @@ let keyCommands = [
     ],
     summary: "refuse tokens signed with previous keys from now on"
   ) { arguments in
+    if let kid = arguments.options["--kid"],
+      try !keys().list().contains(where: { $0.kid == kid && $0.status == .previous })
+    {
+      throw Refused(line: "\(quoted(kid)) is no previous key: rotate first")
+    }
     let retired = try keys().retire(kid: arguments.options["--kid"])
     Context.note("key retire")
     printLine(retired.isEmpty ? "nothing to retire" : "retired \(retired.joined(separator: " "))")

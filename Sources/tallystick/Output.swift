@@ -41,7 +41,9 @@ func time(_ date: NumericDate) -> JSON {
 
 private func cell(_ value: JSON) -> String {
   switch value {
-  case .string(let text): text.isEmpty ? "-" : text
+  // As JSON escapes it: nothing a stranger chose moves a cursor or turns a line around.
+  case .string(let text):
+    text.isEmpty ? "-" : String(decoding: value.encode().dropFirst().dropLast(), as: UTF8.self)
   case .bool(let yes): yes ? "yes" : "no"
   case .array(let values): values.isEmpty ? "-" : values.map(cell).joined(separator: ",")
   case .number: value.integerValue.map(String.init) ?? "-"

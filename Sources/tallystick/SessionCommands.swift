@@ -72,10 +72,22 @@ let banCommands = [
     guard arguments.has("--all") != (name != nil || address != nil) else {
       throw Refused(status: 100, line: "say --all, or --name, --address or both")
     }
+    if let name, Username(name) == nil {
+      throw Refused(status: 100, line: "\(quoted(name)) is no username")
+    }
     let lifted = try Context.store().liftBans(
-      name: name.map { asciiLowercased($0) },
-      network: address.map { Network(address: $0).text }, at: Clock.now())
+      name: name.map { asciiLowercased($0) }, network: try address.map(network), at: Clock.now())
     Context.note("ban lift")
     printLine("lifted \(lifted)")
   },
 ]
+
+/// The network of an address, or one as `ban list` prints it.
+private func network(_ text: String) throws(Refused) -> String {
+  let isNetwork = text.hasSuffix("/64")
+  let found = Network(address: isNetwork ? String(text.dropLast(3)) : text)
+  guard found != .unknown || text == Network.unknown.text else {
+    throw Refused(status: 100, line: "\(quoted(text)) is no IPv4 or IPv6 address")
+  }
+  return found.text
+}

@@ -25,7 +25,7 @@ guard let command = commands.first(where: { words.starts(with: $0.path) }) else 
   Endpoint.exit(100, "no command \(quoted(words.joined(separator: " "))); see tallystick --help")
 }
 words.removeFirst(command.path.count)
-if words.contains("--help") {
+if words.prefix(while: { $0 != "--" }).contains("--help") {
   printLine(command.help)
   Endpoint.exit(0)
 }

@@ -4,6 +4,7 @@
 extension EventLoop {
   /// Ends a connection; for a reason, if it is one that somebody should know.
   func drop(_ connection: Connection, _ reason: String?) {
+    guard connection.isOpen else { return }
     connection.close()
     free.append(connection.slot)
     if let reason { server.options.log(.refused(reason)) }

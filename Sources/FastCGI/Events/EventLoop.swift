@@ -128,13 +128,16 @@ import Glibc
   private func answerReady() {
     guard !ready.isEmpty else { return }
     server.options.beforeBatch?()
-    for connection in ready { answer(connection) }
+    // One of them may have been dropped since, or its place have been taken.
+    for connection in ready where connection.isOpen && connection.reader.request.isReady {
+      answer(connection)
+    }
     ready.removeAll(keepingCapacity: true)
   }
 
   private func answer(_ connection: Connection) {
     let isWritten = connection.answer { request in
-      guard !request.isOverflowing else { return Response(status: 400) }
+      guard !request.isOverflowing else { return Response(status: 503) }
       return server.handler(Request(parameters: request.parameters, body: request.body))
     }
     if !isWritten { server.options.log(.refused("an answer that cannot be written")) }
