@@ -55,7 +55,7 @@ package enum StartOutcome: Equatable, Sendable {
   case started(evicted: [SessionID])
   /// A ban came into force while the password was verified; nothing was started.
   case banned(seconds: Int64)
-  /// The account was deleted, disabled or changed since it was read; nothing was started.
+  /// The account was deleted, disabled or revoked since it was read; nothing was started.
   case outdated
 }
 
@@ -64,9 +64,11 @@ package struct Start: Equatable, Sendable {
   package let session: Session
   /// The attempt that succeeded: its pair counter is cleared, its network remembered.
   package let attempt: Attempt
-  /// The credentials that were verified; another hash or version in the store is `outdated`.
+  /// The credentials that were verified; another version in the store is `outdated`.
+  ///
+  /// Another hash of the same version is the same password, hashed anew by another login.
   package let verified: Credentials
-  /// A new hash to store in place of the verified one.
+  /// A new hash to store in place of the verified one, at a login only if that is still there.
   package let newHash: String?
   /// How many sessions an account may have.
   package let maximumSessions: Int

@@ -1,9 +1,11 @@
 // What Swift cannot import from OpenSSL 3: macros with arguments, and variadic functions.
 #pragma once
 #include <openssl/bio.h>
+#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/params.h>
 #include <openssl/pem.h>
 #include <openssl/sha.h>
 #include <openssl/x509.h>
@@ -15,3 +17,23 @@ static inline EVP_PKEY *ts_generate_p256(void) {
 static inline EVP_PKEY *ts_generate_ed25519(void) {
   return EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
 }
+
+// A P-256 key of its uncompressed point (65 bytes), private if its number is given (32 bytes,
+// little-endian); NULL for a point that is not on the curve. OpenSSL's decoders do the same for
+// DER in a millisecond, which is most of a CGI program's start.
+static inline EVP_PKEY *ts_p256(const unsigned char *point, const unsigned char *number) {
+  EVP_PKEY *key = NULL;
+  OSSL_PARAM parameters[4], *next = parameters;
+  EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+  *next++ = OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, (char *)"P-256", 0);
+  *next++ = OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, (void *)point, 65);
+  if (number) *next++ = OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_PRIV_KEY, (unsigned char *)number, 32);
+  *next = OSSL_PARAM_construct_end();
+  if (!context || EVP_PKEY_fromdata_init(context) != 1 ||
+      EVP_PKEY_fromdata(context, &key, number ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY, parameters) != 1)
+    key = NULL;
+  EVP_PKEY_CTX_free(context);
+  return key;
+}
+
+static inline void ts_free(void *memory) { OPENSSL_free(memory); }

@@ -11,6 +11,7 @@ func answerCGI(_ options: ServeOptions, _ handler: Handler) {
   let parameters = environmentParameters()
   let declared = DeclaredLength(parameters, maximum: options.maximumBody)
   let request = Request(parameters: parameters, body: readBody(declared))
+  options.beforeBatch?()
   var bytes: [UInt8] = []
   if !handler(request).write(to: &bytes) {
     options.log(.refused("an answer that cannot be written"))

@@ -81,10 +81,11 @@ private func listener(for command: ServeCommand) throws(SystemError) -> Listener
 /// Lets SIGTERM and SIGINT stop a server.
 private func stopOnSignals(_ server: Server) throws(SystemError) {
   let signalled = try catchEndSignals()
-  _ = try startThread(stackSize: 65_536) {
+  let thread = try startThread(stackSize: 65_536) {
     while !waitForInput(signalled, milliseconds: -1).first {}
     server.stop()
   }
+  pthread_detach(thread)
   blockEndSignals()
 }
 

@@ -37,8 +37,8 @@ package struct ServeOptions: Sendable {
   package var requestTimeout: Duration
   /// How long a kept connection may be silent.
   package var idleTimeout: Duration
-  /// Called by `.events` once per wake-up, when every request that is ready has been read and
-  /// before the first is handled.
+  /// Called before requests are handled, once for all that `.events` has read in one wake-up, and
+  /// for each one elsewhere; so that a program asks once whether what it knows still holds.
   package var beforeBatch: (@Sendable () -> Void)?
   /// More lines for `--help`.
   package var help: String

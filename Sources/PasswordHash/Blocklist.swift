@@ -19,68 +19,104 @@ package enum BlocklistError: Error, Equatable, Sendable {
 ///
 /// NIST SP 800-63B-4 §3.1.1.2; OWASP ASVS 5.0 6.2.4.
 package struct Blocklist: Sendable {
-  private let bytes: [UInt8]
+  private let words: Words
 
-  /// Reads a list that `build` made.
+  /// Opens a list that `build` made.
+  ///
+  /// The file is mapped, so a program that asks for one word reads a few pages of it.
   ///
   /// - Parameter path: The file.
-  /// - Throws: An error for a missing, empty or unsorted file: a list that finds nothing would
-  ///   let everything pass.
+  /// - Throws: An error for a missing, empty or cut file: a list that finds nothing would let
+  ///   everything pass.
   package init(at path: String) throws(BlocklistError) {
-    try self.init(try readFile(path), named: path)
+    words = try Words(at: path)
   }
 
-  /// Takes the contents of such a file.
-  package init(_ bytes: [UInt8], named name: String) throws(BlocklistError) {
-    guard !bytes.isEmpty else { throw .malformed("\(name) is empty") }
-    guard bytes.last == newline else { throw .malformed("\(name) is cut off") }
-    var previous: ArraySlice<UInt8> = []
-    var start = 0
-    while start < bytes.count {
-      let end = bytes[start...].firstIndex(of: newline) ?? bytes.count
-      let word = bytes[start..<end]
-      guard previous.lexicographicallyPrecedes(word) else {
-        throw .malformed("\(name) is not sorted at byte \(start)")
-      }
-      previous = word
-      start = end + 1
-    }
-    self.bytes = bytes
+  /// Looks at every word: what `init` cannot do for each request.
+  ///
+  /// - Throws: An error for an unsorted list.
+  package func verify() throws(BlocklistError) {
+    try words.verify()
   }
 
   /// Whether a lower-case word is on the list.
   package func contains(_ word: [UInt8]) -> Bool {
-    var low = 0
-    var high = bytes.count
-    // Both ends stay at the start of a line.
-    while low < high {
-      let middle = (low + high) / 2
-      let start = bytes[low..<middle].lastIndex(of: newline).map { $0 + 1 } ?? low
-      let end = bytes[middle...].firstIndex(of: newline) ?? bytes.count
-      let line = bytes[start..<end]
-      if line.elementsEqual(word) { return true }
-      if line.lexicographicallyPrecedes(word) { low = end + 1 } else { high = start }
-    }
-    return false
+    words.contains(word)
   }
 }
 
 let newline = UInt8(ascii: "\n")
 
-private func readFile(_ path: String) throws(BlocklistError) -> [UInt8] {
-  let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-  guard descriptor >= 0 else { throw unreadable(path) }
-  defer { close(descriptor) }
-  var bytes: [UInt8] = []
-  var chunk = [UInt8](repeating: 0, count: 1 << 16)
-  while true {
-    let count = unsafe read(descriptor, &chunk, chunk.count)
-    guard count >= 0 else {
-      guard errno == EINTR else { throw unreadable(path) }
-      continue
+/// A mapped file of words, one a line, sorted by their bytes.
+///
+/// It is mapped for reading and never changes: `tallystick init` replaces, it does not rewrite.
+@safe private final class Words: @unchecked Sendable {
+  private let bytes: UnsafeRawBufferPointer
+  private let count: Int
+  private let path: String
+
+  /// One byte; the standard library checks the bounds of a raw buffer only in debug builds.
+  private subscript(_ index: Int) -> UInt8 {
+    precondition(index >= 0 && index < count)
+    return unsafe bytes[index]
+  }
+
+  init(at path: String) throws(BlocklistError) {
+    self.path = path
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw unreadable(path) }
+    defer { close(descriptor) }
+    let size = lseek(descriptor, 0, SEEK_END)
+    guard size != 0 else { throw .malformed("\(path) is empty") }
+    let mapped = unsafe mmap(nil, max(0, size), PROT_READ, MAP_PRIVATE, descriptor, 0)
+    guard size > 0, let mapped = unsafe mapped, unsafe mapped != MAP_FAILED else {
+      throw unreadable(path)
     }
-    guard count > 0 else { return bytes }
-    bytes.append(contentsOf: chunk.prefix(count))
+    unsafe bytes = UnsafeRawBufferPointer(start: mapped, count: size)
+    count = size
+    guard self[size - 1] == newline else { throw .malformed("\(path) is cut off") }
+  }
+
+  deinit {
+    unsafe munmap(UnsafeMutableRawPointer(mutating: bytes.baseAddress), bytes.count)
+  }
+
+  func verify() throws(BlocklistError) {
+    var previous: [UInt8] = []
+    var start = 0
+    while start < count {
+      let word = line(at: start)
+      guard previous.lexicographicallyPrecedes(word) else {
+        throw .malformed("\(path) is not sorted at byte \(start)")
+      }
+      previous = word
+      start += word.count + 1
+    }
+  }
+
+  func contains(_ word: [UInt8]) -> Bool {
+    var low = 0
+    var high = count
+    // Both ends stay at the start of a line.
+    while low < high {
+      var start = (low + high) / 2
+      while start > low, self[start - 1] != newline { start -= 1 }
+      let line = line(at: start)
+      if line == word { return true }
+      if line.lexicographicallyPrecedes(word) {
+        low = start + line.count + 1
+      } else {
+        high = start
+      }
+    }
+    return false
+  }
+
+  /// The line that begins here.
+  private func line(at start: Int) -> [UInt8] {
+    var end = start
+    while end < count, self[end] != newline { end += 1 }
+    return (start..<end).map { self[$0] }
   }
 }
 

@@ -21,6 +21,9 @@ package struct Argon2Parameters: Equatable, Sendable {
   package static let standard = Argon2Parameters(
     memoryKiB: 19_456, iterations: 2, parallelism: 1)
 
+  /// How many blocks are filled, which is what a guess costs.
+  var work: UInt64 { UInt64(memoryKiB) * UInt64(iterations) }
+
   /// Whether a stored string may ask this program for so much.
   ///
   /// Whoever can write into the store must not be able to make it allocate what they like.

@@ -58,21 +58,37 @@ package enum PasswordHash {
     }
   }
 
-  /// Whether a stored hash was made with other parameters than these, or cannot be read.
+  /// Whether a stored hash took less work than these parameters, or cannot be read.
+  ///
+  /// One that took more is left alone: it was made on purpose.
   package static func needsRehash(
     _ stored: String, parameters: Argon2Parameters = .standard
   ) -> Bool {
-    PHC(stored)?.parameters != parameters
+    guard let made = PHC(stored)?.parameters else { return true }
+    return made.work < parameters.work
   }
 
   /// A hash of no password, to verify against where there is no account: it takes as long.
   ///
-  /// - Throws: `memory` where not even one hash can be made, `random`.
+  /// Its tag is random and was never computed: nobody finds a password for it, and a program that
+  /// answers one request does not pay for a second hash.
+  ///
+  /// - Throws: `random`.
   package static func decoy(
     parameters: Argon2Parameters = .standard
   ) throws(HashingError) -> String {
-    // A password nobody has: random, made here, and forgotten.
-    try make(try randomSalt(), parameters: parameters)
+    let alphabet = Array(
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+    // 16 and 32 bytes of base64; an A at the end has no bits that would have to be zero.
+    var text = "$argon2id$v=19$m=\(parameters.memoryKiB),t=\(parameters.iterations)"
+    text += ",p=\(parameters.parallelism)"
+    for length in [21, 42] {
+      var random: [UInt8] = []
+      while random.count < length { random += try randomSalt() }
+      let letters = random.prefix(length).map { alphabet[Int($0 & 0x3f)] }
+      text += "$" + String(decoding: letters, as: UTF8.self) + "A"
+    }
+    return text
   }
 
   private static func randomSalt() throws(HashingError) -> [UInt8] {

@@ -15,30 +15,34 @@ import Wire
   package static func generate(_ algorithm: SignatureAlgorithm) throws(KeyError) -> SigningKey {
     let made = unsafe algorithm.isEdwards ? ts_generate_ed25519() : ts_generate_p256()
     guard let made = unsafe made else { throw KeyError("cannot generate a key") }
-    return unsafe try SigningKey(taking: made, algorithm)
+    defer { unsafe EVP_PKEY_free(made) }
+    return try SigningKey(pem: try unsafe pem(of: made), algorithm)
   }
 
-  /// Reads a key from PKCS #8 PEM.
+  /// Reads a key from PKCS #8 PEM, in the one form that OpenSSL writes.
   ///
   /// - Throws: `KeyError` for anything but one key of this algorithm.
-  package convenience init(pem: [UInt8], _ algorithm: SignatureAlgorithm) throws(KeyError) {
-    guard let source = unsafe BIO_new_mem_buf(pem, Int32(pem.count)) else {
-      throw KeyError("no memory for a key")
+  package init(pem: [UInt8], _ algorithm: SignatureAlgorithm) throws(KeyError) {
+    guard let der = SigningKey.der(pem), let info = PrivateKeyInfo(der, algorithm) else {
+      throw KeyError("is no private key for \(algorithm.rawValue) in PKCS #8 PEM")
     }
-    defer { unsafe BIO_free(source) }
-    // The callback that gives no password: an encrypted key is refused and nobody is asked.
-    guard let read = unsafe PEM_read_bio_PrivateKey(source, nil, { _, _, _, _ in -1 }, nil) else {
+    let made: OpaquePointer?
+    if algorithm.isEdwards {
+      unsafe made = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nil, info.number, 32)
+    } else {
+      unsafe made = ts_p256([4] + info.point, info.number.reversed())
+    }
+    guard let made = unsafe made else {
       ERR_clear_error()
-      throw KeyError("is no private key in PKCS #8 PEM")
+      throw KeyError("is no key of its curve")
     }
-    unsafe try self.init(taking: read, algorithm)
-  }
-
-  private init(taking made: OpaquePointer, _ algorithm: SignatureAlgorithm) throws(KeyError) {
     unsafe key = made
     do throws(KeyError) {
       verification = try VerificationKey(
-        algorithm: algorithm, coordinates: unsafe try SigningKey.coordinates(made, algorithm))
+        algorithm: algorithm,
+        coordinates: algorithm.isEdwards
+          ? [unsafe SigningKey.edwardsPoint(of: made)]
+          : [Array(info.point.prefix(32)), Array(info.point.suffix(32))])
     } catch {
       unsafe EVP_PKEY_free(made)
       throw error
@@ -71,6 +75,10 @@ import Wire
   ///
   /// - Throws: `KeyError` if OpenSSL cannot.
   package func pem() throws(KeyError) -> [UInt8] {
+    try unsafe SigningKey.pem(of: key)
+  }
+
+  private static func pem(of key: OpaquePointer) throws(KeyError) -> [UInt8] {
     guard let sink = unsafe BIO_new(BIO_s_mem()) else { throw KeyError("no memory for a key") }
     defer { unsafe BIO_free(sink) }
     guard unsafe PEM_write_bio_PKCS8PrivateKey(sink, key, nil, nil, 0, nil, nil) == 1 else {
@@ -82,30 +90,33 @@ import Wire
     return Array(bytes.prefix(Int(count)))
   }
 
-  /// The public coordinates of a private key, which also tells whether it is of the algorithm.
-  private static func coordinates(
-    _ key: OpaquePointer, _ algorithm: SignatureAlgorithm
-  ) throws(KeyError) -> [[UInt8]] {
-    var information = [UInt8](repeating: 0, count: 512)
-    let count = unsafe information.withUnsafeMutableBufferPointer { bytes in
-      // i2d moves the pointer, so it gets one of its own; 512 bytes hold every key of ours, and
-      // the length is asked for first.
-      guard unsafe i2d_PUBKEY(key, nil) <= 512 else { return Int32(-1) }
-      var cursor = bytes.baseAddress
-      return unsafe i2d_PUBKEY(key, &cursor)
+  /// The DER inside PEM armour of an unencrypted PKCS #8 key.
+  ///
+  /// RFC 7468 §10.
+  private static func der(_ pem: [UInt8]) -> [UInt8]? {
+    guard let source = unsafe BIO_new_mem_buf(pem, Int32(pem.count)) else { return nil }
+    var name: UnsafeMutablePointer<CChar>?
+    var header: UnsafeMutablePointer<CChar>?
+    var data: UnsafeMutablePointer<UInt8>?
+    var count = 0
+    defer {
+      unsafe BIO_free(source)
+      unsafe ts_free(name)
+      unsafe ts_free(header)
+      unsafe ts_free(data)
     }
-    let found = information.prefix(Int(max(0, count)))
-    let prefix = algorithm.isEdwards ? ed25519Info : subjectPublicKeyInfo
-    guard found.starts(with: prefix), found.count == prefix.count + (algorithm.isEdwards ? 32 : 64)
-    else { throw KeyError("is no key for \(algorithm.rawValue)") }
-    let point = Array(found.dropFirst(prefix.count))
-    return algorithm.isEdwards ? [point] : [Array(point.prefix(32)), Array(point.suffix(32))]
+    guard unsafe PEM_read_bio(source, &name, &header, &data, &count) == 1,
+      let label = unsafe name, unsafe String(cString: label) == "PRIVATE KEY"
+    else {
+      ERR_clear_error()
+      return nil
+    }
+    return unsafe Array(UnsafeBufferPointer(start: data, count: count))
+  }
+
+  private static func edwardsPoint(of key: OpaquePointer) -> [UInt8] {
+    var point = [UInt8](repeating: 0, count: 32)
+    var count = point.count
+    return unsafe EVP_PKEY_get_raw_public_key(key, &point, &count) == 1 ? point : []
   }
 }
-
-/// The DER that precedes an Ed25519 public key.
-///
-/// RFC 8410 §4.
-private let ed25519Info: [UInt8] = [
-  0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
-]

@@ -26,9 +26,13 @@ import Wire
     if algorithm.isEdwards {
       unsafe made = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nil, coordinates[0], 32)
     } else {
-      unsafe made = VerificationKey.p256(coordinates[0] + coordinates[1])
+      // OpenSSL refuses a point that is not on the curve.
+      unsafe made = ts_p256([4] + coordinates[0] + coordinates[1], nil)
     }
-    guard let made = unsafe made else { throw KeyError("a public key is no point of its curve") }
+    guard let made = unsafe made else {
+      ERR_clear_error()
+      throw KeyError("a public key is no point of its curve")
+    }
     // The context keeps a reference of its own.
     defer { unsafe EVP_PKEY_free(made) }
     guard let context = unsafe EVP_MD_CTX_new() else { throw KeyError("no memory for a key") }
@@ -87,23 +91,4 @@ import Wire
     Base64URL.encode(
       sha256(JSON.object(JSONObject(members(algorithm, coordinates))).encode()))
   }
-
-  /// A P-256 key of x and y; OpenSSL refuses a point that is not on the curve.
-  private static func p256(_ point: [UInt8]) -> OpaquePointer? {
-    let information = subjectPublicKeyInfo + point
-    return unsafe information.withUnsafeBufferPointer { bytes in
-      var cursor = bytes.baseAddress
-      let key = unsafe d2i_PUBKEY(nil, &cursor, bytes.count)
-      if unsafe key == nil { ERR_clear_error() }
-      return unsafe key
-    }
-  }
 }
-
-/// The DER that precedes the uncompressed point of a P-256 key, its leading 4 included.
-///
-/// RFC 5480 §2.
-let subjectPublicKeyInfo: [UInt8] = [
-  0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a,
-  0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04,
-]

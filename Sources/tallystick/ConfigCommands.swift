@@ -21,7 +21,7 @@ let configCommands = [
     let settings = try Context.settings(issuerNeeded: true)
     _ = try KeyStore(directory: settings.keys, signing: true)
     _ = try SQLiteStore(at: settings.database).marks()
-    _ = try PasswordPolicy(settings)
+    try Blocklist(at: settings.blocklist).verify()
     printLine("ok")
   },
 ]

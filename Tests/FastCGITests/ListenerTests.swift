@@ -19,20 +19,10 @@ import Testing
     }
   }
 
-  /// Leaves a socket behind as a program does that was killed.
-  private func leaveStaleSocket(at path: String) throws {
-    let number = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
-    var address = try #require(sockaddr_un(path: path))
-    let isBound = bindUnix(number, &address) == 0
-    #expect(isBound)
-    listen(number, 1)
-    close(number)
-  }
-
   /// T225.
   @Test func `takes the place of a dead program's socket`() throws {
     let path = temporaryPath()
-    try leaveStaleSocket(at: path)
+    close(openSocket(at: path))
     let listener = try Listener(path: path)
     _ = try Peer(path)
     #expect(isListening(listener.number))

@@ -79,8 +79,7 @@ private func setStandardInput(_ bytes: [UInt8]) {
   @Test func `serves the socket that it inherits as standard input`() async {
     await #expect(processExitsWith: .exitCode(0)) {
       let path = temporaryPath()
-      let listener = try Listener(path: path)
-      dup2(listener.number, STDIN_FILENO)
+      dup2(openSocket(at: path), STDIN_FILENO)
       try endAfterOneRequest(path)
       serve(options(), arguments: ["test"], echo)
     }
@@ -129,16 +128,20 @@ private func serveUntilSignal(_ kind: ServeOptions.Kind, _ signal: Int32) throws
 
 /// Sends a request as soon as the socket is there, then ends the process as an administrator does.
 private func endAfterOneRequest(_ path: String, _ signal: Int32 = SIGTERM) throws {
-  _ = try startThread(stackSize: 1 << 18) {
-    while true {
+  let thread = try startThread(stackSize: 1 << 18) {
+    for _ in 0..<10_000 {
       guard let peer = try? Peer(path) else {
-        sched_yield()
+        // The socket is about to be opened.
+        poll(nil, 0, 1)
         continue
       }
+      unsafe unlink(path)
       let answer = try? peer.exchange(Records.request(["A": "b"]))
       guard answer?.body == "none\nA=b" else { exit(1) }
-      break
+      kill(getpid(), signal)
+      return
     }
-    kill(getpid(), signal)
+    exit(2)
   }
+  pthread_detach(thread)
 }

@@ -41,7 +41,6 @@ import Testing
     unsafe setrlimit(kind, &limit)
     #expect(throws: HashingError.memory) { try PasswordHash.verify(password, hash) }
     #expect(throws: HashingError.memory) { try PasswordHash.make(password, parameters: large) }
-    #expect(throws: HashingError.memory) { try PasswordHash.decoy(parameters: large) }
     limit.rlim_cur = limit.rlim_max
     unsafe setrlimit(kind, &limit)
     #expect(try PasswordHash.verify(password, hash))

@@ -14,7 +14,8 @@ import Testing
     switch environment["STORE_CHILD"] {
     case "rotate": try rotate(database)
     case "fill": try fill(database)
-    case "once": try once(database)
+    case "once": try once(database, logPages: 4)
+    case "once without checkpoints": try once(database, logPages: 1_000)
     default: Issue.record("unknown task")
     }
   }
@@ -69,9 +70,9 @@ import Testing
   }
 
   /// T188: a few writes of each kind, each of which may fail, none of which may lie.
-  private func once(_ database: String) throws {
+  private func once(_ database: String, logPages: Int) throws {
     var options = StoreOptions()
-    options.logPages = 4
+    options.logPages = logPages
     let scratch = try Scratch()
     // The fault may come while it opens: then it says so, and does not start half.
     var opened = try? SQLiteStore(at: database, options: options)

@@ -3,6 +3,8 @@ import Foundation
 import Store
 import Testing
 
+private let hasStrace = FileManager.default.isExecutableFile(atPath: "/usr/bin/strace")
+
 @Suite(.serialized) struct `A crash` {
   /// T186, scaled: two processes under load, killed in the middle, again and again.
   @Test func `loses nothing that was acknowledged`() throws {
@@ -33,6 +35,29 @@ import Testing
       try Bench(store, in: scratch).person("after\(UUID().uuidString.prefix(8))")
       #expect(try sql(scratch.database, "PRAGMA integrity_check") == "ok")
     }
+  }
+
+  /// Not even one of the whole machine: each answer comes after a sync of its own.
+  @Test(.enabled(if: hasStrace))
+  func `finds every acknowledged write on the disk`() throws {
+    let scratch = try Scratch()
+    try SQLiteStore.create(at: scratch.database)
+    let trace = scratch.path + "/trace"
+    let child = try Child(
+      "once without checkpoints", on: scratch.database,
+      under: ["/usr/bin/strace", "-f", "-o", trace, "-e", "trace=fdatasync,write"])
+    while child.next() != nil {}
+    #expect(child.wait() == 0)
+    var answers = 0
+    var isSynchronized = false
+    for line in try String(contentsOfFile: trace, encoding: .utf8).split(separator: "\n") {
+      if line.contains("fdatasync") { isSynchronized = true }
+      guard line.contains("child: wrote") else { continue }
+      #expect(isSynchronized, "\(line)")
+      isSynchronized = false
+      answers += 1
+    }
+    #expect(answers == 6)
   }
 
   /// T187: the files as they are at some moment, between two checkpoints.
@@ -104,7 +129,7 @@ import Testing
 
   /// T188: the n-th call of a kind fails, once or from then on, for n = 1, 2, … until none is left.
   @Test(
-    .enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/strace")),
+    .enabled(if: hasStrace),
     arguments: [
       ("fdatasync", "EIO", 1), ("pwrite64", "EIO", 5), ("pwrite64", "ENOSPC", 5),
       ("ftruncate", "EIO", 1),

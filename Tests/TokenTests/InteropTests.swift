@@ -53,7 +53,7 @@ struct `Interoperability` {
 }
 
 enum Interop {
-  static let folder = ProcessInfo.processInfo.environment["TOKEN_INTEROP"].map {
-    URL(filePath: $0)
+  static let folder = ProcessInfo.processInfo.environment["TOKEN_INTEROP"].flatMap {
+    $0.isEmpty ? nil : URL(filePath: $0)
   }
 }

@@ -15,7 +15,7 @@ import subprocess
 import sys
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "harness"))
 
@@ -25,6 +25,7 @@ from site_under_test import PASSWORD, Site  # noqa: E402
 NEIGHBOUR = "localhost:18999"  # same-site as the site, but another origin
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 NODE_MODULES = pathlib.Path("/usr/share/nodejs")
+expect.set_options(timeout=15_000)
 _names = (f"browser{number}" for number in itertools.count(1))
 
 
@@ -52,6 +53,7 @@ class Stack:
         # A page of the site's origin with nothing on it: a test loads into it what it needs.
         self.proxy.pages["/t/blank"] = ({"Content-Type": "text/html; charset=utf-8"}, EMPTY)
         self.url = self.site.url
+        self._logged = 0
         self.browser = playwright.chromium.launch(
             executable_path=CHROMIUM, args=switches(self.site, self.proxy.port), **launch)
 
@@ -64,6 +66,11 @@ class Stack:
         """No faults, nothing seen."""
         self.proxy.plan = lambda request: None
         self.proxy.clear()
+        self._logged = len(self.site.log("refresh"))
+
+    def reuses(self):
+        """The lines in which the server says that it saw a token reused, since the reset."""
+        return [line for line in self.site.log("refresh")[self._logged:].splitlines() if "reuse" in line]
 
     def person(self, **options):
         return Person(self, **options)

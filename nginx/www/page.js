@@ -171,6 +171,10 @@ export async function depart(work, reason) {
   try {
     await work();
   } catch (error) {
+    if (error.code === "signed_out") {
+      location.replace("./#ended");
+      return;
+    }
     const out = auth.getSnapshot().status === "signedout";
     tell(notice, out ? text("error.logout") : words(error));
     if (!out) leaving = false;

@@ -81,27 +81,32 @@ class Clients:
             text=True,
         )
 
-    def finish(self, process):
+    def finish(self, process, may_refuse=False):
         out, err = process.communicate(timeout=120)
         result = json.loads(out) if out.startswith("{") else None
-        if not result or result["refused"]:
+        if not result or (result["refused"] and not may_refuse):
             raise Failure(f"{self.path}: the load beside the measurement failed: {err.strip()}")
         result["rate"] = result["requests"] / result["seconds"]
         return result
 
 
-def with_cpu(load, pids):
+def with_cpu(load, pids, beside=()):
     """A load's outcome, with the processor time of these processes for each request, in µs.
 
-    `cores` is how many were busy with it, the load's own processes included.
+    `all_us` is the same with that of the processes `beside` them and of the load itself, and `cores`
+    how many were busy with all that.
     """
-    before, began = cpu_seconds(pids), os.times()
+    before, before_beside, began = cpu_seconds(pids), cpu_seconds(beside), os.times()
     result = load()
     ended, used = os.times(), cpu_seconds(pids) - before
-    clients = ended.children_user + ended.children_system - began.children_user - began.children_system
-    result["cpu_us"] = used / max(1, result["requests"]) * 1e6
-    result["cores"] = (used + clients) / result["seconds"]
-    return result
+    total = used + cpu_seconds(beside) - before_beside
+    total += ended.children_user + ended.children_system - began.children_user - began.children_system
+    requests = max(1, result["requests"])
+    return result | {
+        "cpu_us": used / requests * 1e6,
+        "all_us": total / requests * 1e6,
+        "cores": total / result["seconds"],
+    }
 
 
 def status(port, path, token):

@@ -58,6 +58,14 @@ def compile_c(name, folder):
     return target
 
 
+def number_of(command):
+    """The number that a program prints."""
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise Failure(f"{command[0]}: {done.stderr.strip() or done.returncode}")
+    return float(done.stdout)
+
+
 def free_port():
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

@@ -1,5 +1,6 @@
 """What packages give for the same job: Express, Starlette with PyJWT on uvicorn, njs inside nginx."""
 
+import contextlib
 import os
 import pathlib
 import secrets
@@ -175,34 +176,32 @@ def _proxied(site, name, socket, token):
     site.add(name, name, name, token)
 
 
-def express_refresh(site, state):
-    """Express on a copy of the store, with the same rows and settings; whether it runs."""
+def add_refreshes(site, state):
+    """Adds Express in one process and in one a core, each on a copy of the store; titles by name."""
     environment = node_environment(site.bench, ["express", "sqlite3"])
     if not environment:
-        return False
-    copy, socket = site.folder / "express.db", site.folder / "run/express.sock"
-    with sqlite3.connect(f"file:{state.path}/tallystick.db?mode=ro", uri=True) as source, sqlite3.connect(
-        copy
-    ) as target:
+        return {}
+    key, titles = state.current_key(), {}
+    for workers in dict.fromkeys((1, machine.CORES)):
+        name = f"express{workers}"
+        # On the same disk as ours: a folder for sockets may lie in memory.
+        copy, socket = site.bench.store / f"{name}.db", site.folder / f"run/{name}.sock"
+        _copy_store(state, copy)
+        words = ["node", HERE / "peers/express.js", socket, workers, state.path / "keys/refresh.secret"]
+        words += [copy, state.path / f"keys/private/{key['kid']}.pem", key["kid"], ISSUER]
+        site.start(name, words, environment, socket)
+        site.http.append(f"  upstream {name} {{ server unix:{socket}; keepalive 32; }}")
+        site.server.append(f"""
+  location = /{name}/auth/refresh {{
+    proxy_pass http://{name}/auth/refresh; proxy_http_version 1.1; proxy_set_header Connection "";
+  }}""")
+        titles[name] = f"Express with node-sqlite3, {workers} process{'es' if workers > 1 else ''}"
+    time.sleep(1)
+    return titles
+
+
+def _copy_store(state, copy):
+    source = sqlite3.connect(f"file:{state.path}/tallystick.db?mode=ro", uri=True)
+    with contextlib.closing(source), contextlib.closing(sqlite3.connect(copy)) as target:
         source.backup(target)
-    source.close()
-    target.close()
-    key = state.current_key()
-    words = [
-        "node",
-        HERE / "peers/express.js",
-        socket,
-        site.bench.options.express_workers,
-        state.path / "keys/refresh.secret",
-        copy,
-        state.path / f"keys/private/{key['kid']}.pem",
-        key["kid"],
-        ISSUER,
-    ]
-    site.start("express", words, environment, socket)
-    site.http.append(f"  upstream express {{ server unix:{socket}; keepalive 32; }}")
-    site.server.append("""
-  location = /express/auth/refresh {
-    proxy_pass http://express/auth/refresh; proxy_http_version 1.1; proxy_set_header Connection "";
-  }""")
-    return True
+        target.execute("PRAGMA journal_mode = WAL")

@@ -149,9 +149,16 @@ class Site:
         self.pids[name] = process.pid
         return time.perf_counter() - began
 
+    def process(self, name):
+        """A server that was started; fails if it has ended by itself."""
+        process = next(found for found in self.processes.running if found.pid == self.pids[name])
+        if process.poll() is not None:
+            raise Failure(f"{name} ended by itself with status {process.returncode}")
+        return process
+
     def stop(self, name):
-        pid = self.pids.pop(name)
-        self.processes.stop(next(process for process in self.processes.running if process.pid == pid))
+        self.processes.stop(self.process(name))
+        del self.pids[name]
 
     def program(self, name, state, words=()):
         """Starts one of the programs; seconds until it accepts."""
@@ -159,7 +166,8 @@ class Site:
         return self.start(name, [self.programs / name, "--socket", socket, *words], state.environment)
 
     def family(self, name):
-        return family(self.pids[name])
+        """The processes of a server: itself and its children."""
+        return family(self.process(name).pid)
 
     def guard(self, name, check):
         """Adds a location `/NAME` that is guarded by the internal location with the text `check`."""

@@ -61,8 +61,8 @@ extension EventLoop {
       connection = Connection(slot: connections.count, reader: reader)
       connections.append(connection)
     }
-    let time = isStopping ? min(requestTime, 1_000) : requestTime
-    connection.open(descriptor, at: now, deadline: now + time)
+    connection.open(descriptor)
+    restart(connection, for: isStopping ? min(requestTime, 1_000) : requestTime)
     read(connection)
     if connection.isOpen && !connection.reader.request.isReady {
       watch(connection, Poller.readable)

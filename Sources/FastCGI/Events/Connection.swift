@@ -18,9 +18,10 @@ final class Connection {
   /// What epoll watches it for; 0 if it is not there.
   var watched: UInt32 = 0
   var fate = Fate.kept
-  /// Since when it is in this state, and when that has taken too long, in milliseconds.
-  var since = 0
+  /// When what it waits for has taken too long, in milliseconds.
   var deadline = 0
+  /// Which of the loop's connections was heard of later: the one with the higher turn.
+  var turn = 0
   /// Whether a request was answered on it.
   var isUsed = false
 
@@ -46,20 +47,12 @@ final class Connection {
   /// What epoll hands back.
   var key: UInt64 { UInt64(generation) << 32 | UInt64(slot) }
 
-  func open(_ descriptor: Int32, at now: Int, deadline: Int) {
+  func open(_ descriptor: Int32) {
     self.descriptor = descriptor
     generation &+= 1
     watched = 0
     fate = .kept
-    since = now
-    self.deadline = deadline
     isUsed = false
-  }
-
-  /// Gives it another time from now on, in milliseconds.
-  func restart(at now: Int, for time: Int) {
-    since = now
-    deadline = now + time
   }
 
   /// Puts the answer to the request that is ready behind the output, and decides what follows it.

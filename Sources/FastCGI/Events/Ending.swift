@@ -10,23 +10,25 @@ extension EventLoop {
     if !isStopping { try? listen() }
   }
 
-  /// The connection that has been silent longest, if any is; of several one that was answered.
+  /// The connection that has been silent longest, if any is.
   var longestIdle: Connection? {
-    connections.filter(\.isIdle).min { first, second in
-      (first.since, first.isUsed ? 0 : 1) < (second.since, second.isUsed ? 0 : 1)
-    }
+    connections.filter(\.isIdle).min { $0.turn < $1.turn }
   }
 
   /// Ends the connection that has been silent longest.
   ///
-  /// nginx tries again by itself what it sent on a kept connection that was closed.
+  /// What it has sent in the meantime is not lost: it is read first. nginx tries again by itself
+  /// what it sends on a kept connection that was closed.
   ///
   /// - Returns: Whether there was one.
   @discardableResult
   func dropLongestIdle() -> Bool {
-    guard let idle = longestIdle else { return false }
-    drop(idle, nil)
-    return true
+    while let idle = longestIdle {
+      read(idle)
+      if idle.isIdle { drop(idle, nil) }
+      if !idle.isOpen { return true }
+    }
+    return false
   }
 
   /// Ends what has taken too long, and accepts again where that was paused.

@@ -30,6 +30,7 @@ import Glibc
   /// Milliseconds, read once per wake-up.
   var now = monotonicMilliseconds()
   var nextSweep = 0
+  private var turn = 0
   let requestTime: Int
   let idleTime: Int
 
@@ -116,7 +117,7 @@ import Glibc
     } catch {
       return drop(connection, error.reason)
     }
-    if wasIdle { connection.restart(at: now, for: requestTime) }
+    if wasIdle { restart(connection, for: requestTime) }
     if connection.reader.request.isReady {
       ready.append(connection)
     } else if !connection.reader.replies.isEmpty {
@@ -147,7 +148,7 @@ import Glibc
     guard connection.flush() else { return drop(connection, nil) }
     guard !connection.hasPending else {
       // Nothing more is read from a peer that does not take its answers.
-      connection.restart(at: now, for: requestTime)
+      restart(connection, for: requestTime)
       return watch(connection, Poller.writable)
     }
     switch connection.fate {
@@ -155,11 +156,18 @@ import Glibc
       return drop(connection, nil)
     case .lingering:
       shutdown(connection.descriptor, Int32(SHUT_WR))
-      connection.restart(at: now, for: requestTime)
+      restart(connection, for: requestTime)
     case .kept:
-      if connection.reader.isIdle { connection.restart(at: now, for: idleTime) }
+      if connection.reader.isIdle { restart(connection, for: idleTime) }
     }
     watch(connection, Poller.readable)
+  }
+
+  /// Gives a connection another time from now on, in milliseconds.
+  func restart(_ connection: Connection, for time: Int) {
+    turn += 1
+    connection.turn = turn
+    connection.deadline = now + time
   }
 
   /// Has epoll report what a connection waits for, unless it does already.

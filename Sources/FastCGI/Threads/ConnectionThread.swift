@@ -130,6 +130,7 @@ import Synchronization
       closeConnection()
       return
     }
+    server.options.beforeBatch?()
     send(server.handler(Request(parameters: parameters, body: body)))
   }
 

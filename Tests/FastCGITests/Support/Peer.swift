@@ -13,7 +13,7 @@ struct Answer: Equatable {
 
   var text: String { String(decoding: output, as: UTF8.self) }
   /// The first line, without its end.
-  var statusLine: String { String(text.prefix { $0 != "\r\n" }) }
+  var statusLine: String { String(decoding: output.prefix { $0 != 0x0d }, as: UTF8.self) }
   var body: String {
     guard let end = output.firstRange(of: Array("\r\n\r\n".utf8)) else { return "" }
     return String(decoding: output[end.upperBound...], as: UTF8.self)
@@ -35,17 +35,26 @@ final class Peer {
   /// Swift lets an object go after its last use; a server must live as long as its peers.
   private let server: TestServer?
 
-  init(_ path: String, of server: TestServer? = nil) throws {
+  /// A descriptor that is not connected yet.
+  init(of server: TestServer? = nil) {
     self.server = server
     descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-    guard var address = sockaddr_un(path: path), connectUnix(descriptor, &address) == 0 else {
-      let code = errno
-      throw Failure(reason: "connect: \(code)")
-    }
     var time = timeval(tv_sec: 10, tv_usec: 0)
     let size = socklen_t(MemoryLayout<timeval>.size)
     unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &time, size)
     unsafe setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &time, size)
+  }
+
+  convenience init(_ path: String, of server: TestServer? = nil) throws {
+    self.init(of: server)
+    try connect(path)
+  }
+
+  func connect(_ path: String) throws {
+    guard var address = sockaddr_un(path: path), connectUnix(descriptor, &address) == 0 else {
+      let code = errno
+      throw Failure(reason: "connect: \(code)")
+    }
   }
 
   deinit { _ = close(descriptor) }

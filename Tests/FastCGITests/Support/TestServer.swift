@@ -15,6 +15,15 @@ func temporaryPath() -> String {
   return "\(folder)/fastcgi-test-\(getpid())-\(number).sock"
 }
 
+/// A bare listening socket, as another program hands it over or leaves it behind.
+func openSocket(at path: String) -> Int32 {
+  let number = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+  guard var address = sockaddr_un(path: path), bindUnix(number, &address) == 0,
+    listen(number, 8) == 0
+  else { return -1 }
+  return number
+}
+
 /// Says what it got: a line for the body, and a line for each parameter.
 let echo: Handler = { request in
   var text: String

@@ -6,6 +6,7 @@
  * else. One write for the headers, the end of the output and the end of the request. */
 
 #include <errno.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,6 +98,7 @@ int main(int count, char **words) {
     fputs("usage: null_events SOCKET\n", stderr);
     return 100;
   }
+  signal(SIGPIPE, SIG_IGN);
   strcpy(address.sun_path, words[1]);
   int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   loop = epoll_create1(EPOLL_CLOEXEC);

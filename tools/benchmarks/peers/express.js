@@ -59,7 +59,8 @@ function serve() {
   function addRefresh() {
     const sqlite = require('sqlite3');
     const store = new sqlite.Database(database);
-    store.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000;');
+    store.configure('busyTimeout', 10000);
+    store.exec('PRAGMA synchronous = FULL;');
     const signingKey = crypto.createPrivateKey(fs.readFileSync(pem));
     const header = encode({ alg: 'ES256', kid, typ: 'at+jwt' });
     const refreshHeader = encode({ alg: 'HS256', typ: 'rt+jwt' });
