@@ -61,6 +61,18 @@ package final class KeyStore: Sendable {
     }
   }
 
+  /// Makes sure that the signing key signs what its public half verifies.
+  ///
+  /// - Throws: `KeyError` naming the file if it does not.
+  package func prove() throws(KeyError) {
+    guard let key = current.signing else { return }
+    do throws(KeyError) {
+      try key.prove()
+    } catch {
+      throw KeyError("\(directory.privateFile(key.kid)) \(error.reason)")
+    }
+  }
+
   /// Changes with every reading: what was verified before may not count any more.
   package var revision: UInt64 { current.revision }
 
