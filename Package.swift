@@ -33,12 +33,13 @@ let package = Package(
     .target(name: "Store", dependencies: ["Accounts", "CSQLite", "CSystem"]),
     .target(name: "FastCGI", dependencies: ["Wire", "CFastCGI", "CSystem"]),
     .target(name: "Endpoint", dependencies: ["Wire", "Accounts", "Token", "FastCGI", "CSystem"]),
+    .target(name: "SignIn", dependencies: ["Accounts", "Endpoint", "PasswordHash"]),
   ]
     + programs.map { program in
       .executableTarget(
         name: program.name,
-        dependencies: ["Wire", "Accounts", "Token", "FastCGI", "Endpoint"]
-          + (program.store ? ["Store"] : []) + (program.hashing ? ["PasswordHash"] : []))
+        dependencies: ["Wire", "Accounts", "Token", "FastCGI", "Endpoint", "CSystem"]
+          + (program.store ? ["Store"] : []) + (program.hashing ? ["PasswordHash", "SignIn"] : []))
     } + [
       .testTarget(name: "WireTests", dependencies: ["Wire"]),
       .testTarget(name: "AccountsTests", dependencies: ["Accounts"]),
@@ -46,7 +47,9 @@ let package = Package(
       .testTarget(name: "PasswordHashTests", dependencies: ["PasswordHash", "Accounts"]),
       .testTarget(name: "StoreTests", dependencies: ["Store", "Accounts"]),
       .testTarget(name: "FastCGITests", dependencies: ["FastCGI", "Wire"]),
-      .testTarget(name: "EndpointTests", dependencies: ["Endpoint", "FastCGI", "Token", "Wire", "Accounts"]),
+      .testTarget(
+        name: "EndpointTests",
+        dependencies: ["Endpoint", "FastCGI", "Token", "Wire", "Accounts", "Store"]),
     ],
   swiftLanguageModes: [.v6]
 )

@@ -27,3 +27,17 @@ package struct NumericDate: Hashable, Comparable, Sendable {
     return left.seconds < 0 ? .min : .max
   }
 }
+
+extension NumericDate {
+  /// The date this much later, in whole seconds.
+  package static func + (date: NumericDate, duration: Duration) -> NumericDate {
+    date + duration.components.seconds
+  }
+
+  /// Whether the two dates lie no further apart than `duration`, in either direction.
+  ///
+  /// A clock set back must neither open a window for good nor close it on an honest client.
+  package func isWithin(_ duration: Duration, of other: NumericDate) -> Bool {
+    (self - other).magnitude <= duration.components.seconds.magnitude
+  }
+}

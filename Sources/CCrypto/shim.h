@@ -1,2 +1,48 @@
+// What Swift cannot import from OpenSSL 3: macros with arguments, and variadic functions.
 #pragma once
+#include <openssl/bio.h>
+#include <openssl/core_names.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/params.h>
+#include <openssl/pem.h>
+#include <openssl/sha.h>
+#include <openssl/x509.h>
+
+static inline EVP_PKEY *ts_generate_p256(void) {
+  return EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
+}
+
+static inline EVP_PKEY *ts_generate_ed25519(void) {
+  return EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+}
+
+// A P-256 key of its uncompressed point (65 bytes), private if its number is given (32 bytes,
+// little-endian); NULL for a point that is not on the curve. OpenSSL's decoders do the same for
+// DER in a millisecond, which is most of a CGI program's start.
+static inline EVP_PKEY *ts_p256(const unsigned char *point, const unsigned char *number) {
+  EVP_PKEY *key = NULL;
+  OSSL_PARAM parameters[4], *next = parameters;
+  EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+  *next++ = OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, (char *)"P-256", 0);
+  *next++ = OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, (void *)point, 65);
+  if (number) *next++ = OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_PRIV_KEY, (unsigned char *)number, 32);
+  *next = OSSL_PARAM_construct_end();
+  if (!context || EVP_PKEY_fromdata_init(context) != 1 ||
+      EVP_PKEY_fromdata(context, &key, number ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY, parameters) != 1)
+    key = NULL;
+  EVP_PKEY_CTX_free(context);
+  return key;
+}
+
+static inline void ts_free(void *memory) { OPENSSL_free(memory); }
+
+// SHA-256 without EVP: the same code, but no start of OpenSSL and no look-up of an algorithm, which
+// cost more than the digest of a token. Deprecated since 3.0 in favour of EVP, and still there in 3.5.
+static inline void ts_sha256(const unsigned char *bytes, size_t count, unsigned char *digest) {
+  SHA256_CTX context;
+  SHA256_Init(&context);
+  SHA256_Update(&context, bytes, count);
+  SHA256_Final(digest, &context);
+}

@@ -1,1 +1,19 @@
-print("check")
+// nginx `auth_request`: may the request that nginx asks about pass?
+//
+// 204 allows; 401 and 403 deny; 503 when it cannot decide, which denies too. It decides by
+// parameters that only nginx sets, and by the client's `Authorization`.
+
+import Accounts
+import Endpoint
+import Store
+import Token
+
+let settings = Settings.load()
+let keys = orExit(try KeyStore(directory: settings.keys, signing: false))
+let store = orExit(try SQLiteStore(at: settings.database))
+
+serveCheck(settings: settings, keys: keys, store: store) { call, token in
+  let caller = try call.caller(token, store)
+  try call.require(caller.account)
+  return caller
+}

@@ -1,1 +1,15 @@
-print("health")
+// GET /auth/health: whether this host can serve: 204 if the store and the keys can be read, or
+// 503. It says nothing else, and `check` does not ask it.
+
+import Endpoint
+import Store
+import Token
+
+let settings = Settings.load()
+let keys = orExit(try KeyStore(directory: settings.keys, signing: false))
+let store = orExit(try SQLiteStore(at: settings.database))
+
+serve(.get, settings: settings, keys: keys, threads: 2) { _ in
+  _ = try store.marks()
+  return .done()
+}

@@ -1,1 +1,24 @@
-print("logout")
+// POST /auth/logout: ends this session and clears the cookie; 204 whatever was presented.
+//
+// An expired access token will do: who holds it may end what it stood for, and nothing else. No
+// difference shows whether there was a session (OWASP ASVS 5.0 7.4.1).
+
+import Accounts
+import Endpoint
+import Store
+import Token
+
+let settings = Settings.load()
+let keys = orExit(try KeyStore(directory: settings.keys, signing: false))
+let store = orExit(try SQLiteStore(at: settings.database))
+
+serve(.post, settings: settings, keys: keys) { call in
+  guard let token = try? call.accessToken(keys, allowingExpired: true) else {
+    return .done(clearingCookie: true)
+  }
+  let claims = token.claims
+  if try store.endSession(claims.session, of: claims.subject) {
+    call.note(.loggedOut, account: claims.subject, session: claims.session)
+  }
+  return .done(clearingCookie: true)
+}

@@ -1,1 +1,37 @@
-print("register")
+// POST /auth/register: creates an account where registration is open, and signs it in.
+//
+// OWASP ASVS 5.0 6.2 for the password; whether a name is taken cannot be hidden here, but it
+// takes as long to find out as to register.
+
+import Accounts
+import Endpoint
+import PasswordHash
+import SignIn
+import Store
+import Token
+
+let settings = Settings.load()
+let keys = orExit(try KeyStore(directory: settings.keys, signing: true))
+let store = orExit(try SQLiteStore(at: settings.database))
+let policy = orExit(try PasswordPolicy(settings))
+let passwords = orExit(try Passwords())
+
+serve(.post, settings: settings, keys: keys, reading: .json, threads: Passwords.threads) { call in
+  guard call.settings.isRegistrationOpen else { throw Refusal.registrationClosed }
+  let members = try call.members("username", "password")
+  guard let username = Username(members[0]) else { throw Refusal.invalidUsername }
+  let password = try call.password(members[1])
+  try policy.admit(password, for: username, in: call.settings)
+
+  let account = try call.newAccount(named: username)
+  let session = try call.newSession(for: account.id, version: account.version)
+  // Hashed before the name is looked up: a taken name answers no sooner.
+  let credentials = Credentials(account: account, passwordHash: try passwords.hash(password))
+  guard try store.register(credentials, starting: session, network: call.network) else {
+    call.note(.registrationRefused, username: username, reason: "username taken")
+    throw Refusal.usernameTaken
+  }
+  call.note(.registered, account: account.id, session: session.id, username: username)
+  let standing = Standing(session: session, account: account)
+  return .tokens(try call.tokens(for: standing, keys, withCookie: true), created: true)
+}

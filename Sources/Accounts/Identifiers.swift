@@ -1,0 +1,43 @@
+/// The identifier of an account: the `sub` claim; never used again for another account.
+///
+/// RFC 7519 §4.1.2.
+package struct AccountID: Hashable, Sendable, CustomStringConvertible {
+  package let text: String
+
+  /// Takes 26 characters of lower-case base32: 128 random bits; nil for anything else.
+  package init?(_ text: String) {
+    guard isIdentifier(text) else { return nil }
+    self.text = text
+  }
+
+  package var description: String { text }
+}
+
+/// The identifier of a session: the `sid` claim.
+///
+/// It is no secret: knowing it opens nothing.
+package struct SessionID: Hashable, Sendable, CustomStringConvertible {
+  package let text: String
+
+  /// Takes 26 characters of lower-case base32: 128 random bits; nil for anything else.
+  package init?(_ text: String) {
+    guard isIdentifier(text) else { return nil }
+    self.text = text
+  }
+
+  package var description: String { text }
+
+  /// The first characters, enough to find a session in a log.
+  package var prefix: String { String(text.prefix(8)) }
+}
+
+/// Whether a text is 26 characters of lower-case base32, as 16 random bytes are written.
+///
+/// RFC 4648 §6.
+private func isIdentifier(_ text: String) -> Bool {
+  text.utf8.count == 26
+    && text.utf8.allSatisfy { byte in
+      (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
+        || (UInt8(ascii: "2")...UInt8(ascii: "7")).contains(byte)
+    }
+}

@@ -1,0 +1,88 @@
+/// What a new password must be: long enough, not common, not the name.
+///
+/// There are no composition rules.
+///
+/// NIST SP 800-63B-4 §3.1.1; OWASP ASVS 5.0 6.2.
+package struct PasswordPolicy: Sendable {
+  /// Whether a lower-case word is on the blocklist.
+  private let isListed: @Sendable (_ word: [UInt8]) -> Bool
+
+  package init(isListed: @escaping @Sendable (_ word: [UInt8]) -> Bool) {
+    self.isListed = isListed
+  }
+
+  /// Judges a password that somebody wants to set.
+  ///
+  /// - Parameters:
+  ///   - password: The new password.
+  ///   - username: The name of its account; the password must neither be nor contain it.
+  ///   - minimum: The fewest code points.
+  ///   - context: Other words it must neither be nor contain, lower-case: the site's name.
+  /// - Throws: The refusal that names the rule.
+  package func admit(
+    _ password: Password, for username: Username, minimum: Int, context: [String] = []
+  ) throws(Refusal) {
+    guard password.codePointCount >= minimum else {
+      throw .weakPassword("The password must have at least \(minimum) characters.")
+    }
+    let folded = password.bytes.map { byte in
+      (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte | 0x20 : byte
+    }
+    if names(folded, username.text) {
+      throw .weakPassword("The password must not contain the username.")
+    }
+    for word in ["tallystick"] + context where names(folded, word) {
+      throw .weakPassword("The password must not contain the name of this site or product.")
+    }
+    if isRepetition(folded) || isSequence(folded) {
+      throw .weakPassword("The password is a repetition or a sequence.")
+    }
+    if isListed(folded) || isListed(withoutDecoration(folded)) {
+      throw .weakPassword("The password is too common.")
+    }
+  }
+
+  /// Whether the password is the word, or contains it where the word is long enough to matter.
+  private func names(_ password: [UInt8], _ word: String) -> Bool {
+    let word = Array(asciiLowercased(word).utf8)
+    guard !word.isEmpty, word.count <= password.count else { return false }
+    if password == word || password == word.reversed() { return true }
+    // A name this short says something only where nothing but digits and marks follows it.
+    guard word.count >= 4 else { return withoutDecoration(password, upTo: .max) == word }
+    return (0...(password.count - word.count)).contains { start in
+      password[start..<(start + word.count)].elementsEqual(word)
+    }
+  }
+
+  /// Whether the password is one short piece over and over: `aaaaaaaa`, `abcabcabc`.
+  private func isRepetition(_ password: [UInt8]) -> Bool {
+    (1...4).contains { period in
+      password.count >= 2 * period && zip(password, password.dropFirst(period)).allSatisfy(==)
+    }
+  }
+
+  /// Whether each character follows the one before, up or down: `12345678`, `zyxwvuts`, also
+  /// through `9` and `0`.
+  private func isSequence(_ password: [UInt8]) -> Bool {
+    guard password.count >= 2 else { return false }
+    let steps = zip(password, password.dropFirst()).map { (first, second) -> Int in
+      switch (first, second) {
+      case (UInt8(ascii: "9"), UInt8(ascii: "0")): 1
+      case (UInt8(ascii: "0"), UInt8(ascii: "9")): -1
+      default: Int(second) - Int(first)
+      }
+    }
+    return steps.allSatisfy { $0 == 1 } || steps.allSatisfy { $0 == -1 }
+  }
+
+  /// The password without the digits or marks at its end: `password1!` is `password`.
+  private func withoutDecoration(_ password: [UInt8], upTo count: Int = 4) -> [UInt8] {
+    var stem = password[...]
+    while let last = stem.last, password.count - stem.count < count, last < 0x80,
+      !(UInt8(ascii: "a")...UInt8(ascii: "z")).contains(last)
+    {
+      stem.removeLast()
+    }
+    return Array(stem)
+  }
+}

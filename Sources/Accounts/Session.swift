@@ -1,0 +1,95 @@
+/// One login on one device: a family of refresh tokens of which one generation is live.
+///
+/// RFC 9700 §4.14.2.
+package struct Session: Equatable, Sendable {
+  package let id: SessionID
+  package let account: AccountID
+  /// The account's token version when the session began.
+  package let version: Int64
+  /// The live generation g; the login's own is 1.
+  package var generation: Int64
+  /// The newest generation known to have reached the client.
+  package var confirmed: Int64
+  /// When the live generation came to be.
+  package var rotatedAt: NumericDate
+  /// When the live generation was last put in a cookie.
+  package var issuedAt: NumericDate
+  package let createdAt: NumericDate
+  /// When the session was last refreshed.
+  package var lastUsedAt: NumericDate
+  /// The absolute end, however often it is refreshed.
+  package let expiresAt: NumericDate
+  /// The client's address at login, as text.
+  package let address: String
+  /// The client's User-Agent at login, cut to 256 bytes.
+  package let userAgent: String
+
+  package init(
+    id: SessionID, account: AccountID, version: Int64, generation: Int64, confirmed: Int64,
+    rotatedAt: NumericDate, issuedAt: NumericDate, createdAt: NumericDate,
+    lastUsedAt: NumericDate, expiresAt: NumericDate, address: String, userAgent: String
+  ) {
+    self.id = id
+    self.account = account
+    self.version = version
+    self.generation = generation
+    self.confirmed = confirmed
+    self.rotatedAt = rotatedAt
+    self.issuedAt = issuedAt
+    self.createdAt = createdAt
+    self.lastUsedAt = lastUsedAt
+    self.expiresAt = expiresAt
+    self.address = address
+    self.userAgent = userAgent
+  }
+
+  /// A session that begins now.
+  ///
+  /// The login's own generation counts as confirmed: it has no predecessor whose answer could
+  /// have been lost, so nothing hangs on it, and the first `check` needs no write.
+  package init(
+    starting id: SessionID, account: AccountID, version: Int64, at now: NumericDate,
+    lifetime: Duration, address: String, userAgent: String
+  ) {
+    self.init(
+      id: id, account: account, version: version, generation: 1, confirmed: 1,
+      rotatedAt: now, issuedAt: now, createdAt: now, lastUsedAt: now,
+      expiresAt: now + lifetime, address: address, userAgent: userAgent)
+  }
+
+  /// When the refresh token of the live generation expires, never past the session's end.
+  ///
+  /// It counts from the rotation, not from the last cookie: the successor that is sent again is
+  /// the same token, byte for byte.
+  package func refreshExpiry(lifetime: Duration) -> NumericDate {
+    min(rotatedAt + lifetime, expiresAt)
+  }
+
+  /// When an access token issued now expires, never past the session's end.
+  package func accessExpiry(at now: NumericDate, lifetime: Duration) -> NumericDate {
+    min(now + lifetime, expiresAt)
+  }
+}
+
+/// A session together with the account it belongs to, as the store holds them at one moment.
+package struct Standing: Equatable, Sendable {
+  package let session: Session
+  package let account: Account
+
+  package init(session: Session, account: Account) {
+    self.session = session
+    self.account = account
+  }
+
+  /// Whether tokens of this account, version and time count at all.
+  package func honours(account id: AccountID, version: Int64, at now: NumericDate) -> Bool {
+    session.account == id && account.id == id && session.version == version
+      && account.honours(version: version) && now < session.expiresAt
+  }
+
+  /// Whether an access token of this generation counts: no session has issued a later one yet.
+  package func honours(generation: Int64) -> Bool {
+    // Not a range: a damaged store with a generation below 1 must deny, not end the program.
+    generation >= 1 && generation <= session.generation
+  }
+}

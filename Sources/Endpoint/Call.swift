@@ -1,0 +1,177 @@
+package import Accounts
+import CSystem
+import Glibc
+package import FastCGI
+import Token
+import Wire
+
+/// One request to a route, with the settings and the time that hold for it.
+package struct Call: Sendable {
+  package let request: Request
+  package let settings: Settings
+  package let time: NumericDate
+  package let log: Log
+  /// Where the refresh cookie lives.
+  package let cookiePath: String
+  /// The client's address as nginx saw it.
+  package let address: String
+  /// The part of the address that counts as one client.
+  package let network: Network
+  /// What ties the log lines of nginx and of the programs together.
+  package let requestID: String
+
+  /// Reads what every route needs.
+  ///
+  /// - Throws: `SettingError` if a parameter that only nginx sets is wrong.
+  package init(
+    _ request: Request, settings: Settings, log: Log, at time: NumericDate
+  ) throws(SettingError) {
+    self.request = request
+    let overrides = request.parameters.beginning(with: "TALLYSTICK_")
+    self.settings = overrides.isEmpty ? settings : try settings.overridden(by: overrides)
+    self.time = time
+    self.log = Log(program: log.program, level: self.settings.logLevel)
+
+    cookiePath = request.text("REFRESH_COOKIE_PATH") ?? "/auth/refresh"
+    guard RefreshCookie.isPath(cookiePath) else {
+      throw SettingError(
+        variable: "REFRESH_COOKIE_PATH", value: cookiePath, allowed: "the path of the route")
+    }
+    address = request.text("REMOTE_ADDR") ?? ""
+    network = Network(address: address)
+    requestID = request.text("REQUEST_ID").map { String($0.prefix(64)) } ?? ""
+  }
+
+  /// The realm of a challenge.
+  package var realm: String { settings.issuer.text }
+
+  /// Whether the client sent an access token, good or bad.
+  package var sentToken: Bool {
+    switch request.parameters.value("HTTP_AUTHORIZATION") {
+    case .repeated: return true
+    case .single(let header):
+      if case .none = Authorization.bearer(header) { break }
+      return true
+    case .absent: break
+    }
+    return false
+  }
+
+  /// Whether the request only reads.
+  package var isRead: Bool { request.text("REQUEST_METHOD") == Method.get.rawValue }
+
+  /// What follows the route's own path, without the slash; empty where nothing does.
+  ///
+  /// RFC 3875 §4.1.5; from the request's own path where the gateway gives no `PATH_INFO`.
+  package var pathInfo: String {
+    if let info = request.text("PATH_INFO") {
+      return String(info.drop(while: { $0 == "/" }))
+    }
+    let path = (request.text("REQUEST_URI") ?? "").prefix { $0 != "?" }
+    let script = request.text("SCRIPT_NAME") ?? ""
+    guard !script.isEmpty, path.utf8.starts(with: (script + "/").utf8) else { return "" }
+    return String(path.dropFirst(script.count + 1))
+  }
+
+  /// The User-Agent, printable and at most 256 characters.
+  package var userAgent: String {
+    let text = request.text("HTTP_USER_AGENT") ?? ""
+    return String(
+      String.UnicodeScalarView(
+        text.unicodeScalars.prefix(256).filter { $0.value >= 0x20 && $0.value != 0x7f }))
+  }
+
+  /// The members of the body, which must be exactly these.
+  ///
+  /// - Throws: `invalid_request` naming what is wrong.
+  package func members(_ names: String...) throws(Refusal) -> [String] {
+    guard case .complete(let bytes) = request.body else {
+      throw .invalidRequest("The body is missing or its length is wrong.")
+    }
+    let value: JSON
+    do throws(JSONError) {
+      value = try JSON.parse(bytes)
+    } catch {
+      throw .invalidRequest("The body is not valid JSON.")
+    }
+    guard let object = value.objectValue else {
+      throw .invalidRequest("The body must be a JSON object.")
+    }
+    guard object.members.count == names.count else {
+      throw .invalidRequest(
+        "The body must have exactly the members \(names.joined(separator: ", ")).")
+    }
+    var texts: [String] = []
+    for name in names {
+      guard let text = object[name]?.stringValue else {
+        throw .invalidRequest("The member \(name) is missing or not a string.")
+      }
+      texts.append(text)
+    }
+    return texts
+  }
+
+  /// A log line about this request.
+  package func note(
+    _ event: LogEvent, _ level: LogLevel = .info, account: AccountID? = nil,
+    session: SessionID? = nil, username: Username? = nil, reason: String? = nil
+  ) {
+    log.write(
+      level, event,
+      [
+        "account": account.map { .string($0.text) },
+        "username": username.map { .string($0.text) },
+        "session": session.map { .string($0.prefix) },
+        "reason": reason.map { .string($0) },
+        "client": .string(address), "request": requestID.isEmpty ? nil : .string(requestID),
+      ])
+  }
+}
+
+extension Request {
+  /// A parameter that is there once and is valid UTF-8.
+  package func text(_ name: StaticString) -> String? {
+    guard case .single(let bytes) = parameters.value(name) else { return nil }
+    return String(validating: bytes, as: UTF8.self)
+  }
+}
+
+extension Network {
+  /// The network of an address as nginx writes it.
+  package init(address: String) {
+    var bytes = [UInt8](repeating: 0, count: 16)
+    let isIPv4 = unsafe bytes.withUnsafeMutableBytes {
+      unsafe inet_pton(AF_INET, address, $0.baseAddress) == 1
+    }
+    if isIPv4 {
+      self = Network(ipv4: Array(bytes.prefix(4))) ?? .unknown
+      return
+    }
+    let isIPv6 = unsafe bytes.withUnsafeMutableBytes {
+      unsafe inet_pton(AF_INET6, address, $0.baseAddress) == 1
+    }
+    self = isIPv6 ? Network(ipv6: bytes) ?? .unknown : .unknown
+  }
+}
+
+extension Request {
+  /// A request that says nothing: for what is not served but uses the routes' own work.
+  package static let none = Request(parameters: Parameters())
+}
+
+extension Parameters {
+  /// The parameters whose names begin like this; a value that is no UTF-8 reads as one that no
+  /// setting allows.
+  func beginning(with prefix: String) -> [(name: String, value: String)] {
+    var found: [(name: String, value: String)] = []
+    forEach { name, value in
+      guard name.starts(with: prefix.utf8) else { return }
+      found.append(
+        (
+          String(decoding: name, as: UTF8.self),
+          String(validating: value, as: UTF8.self) ?? "\u{fffd}"
+        ))
+    }
+    return found
+  }
+}

@@ -1,0 +1,90 @@
+// An access token that `check` sees proves that its generation reached the client. That is worth
+// a write, but not worth a wait: the write happens beside the loop, for all that gathered
+// meanwhile in one transaction, at most once a session and generation. If it is lost, a lost
+// answer is healed that was not lost: reuse is found one step later.
+
+package import Accounts
+import Glibc
+import Synchronization
+import Wire
+
+/// Confirms generations in the background.
+package final class Confirmer: Sendable {
+  private struct Pending {
+    var seen: [SessionID: Int64] = [:]
+    var isRunning = false
+  }
+
+  /// How many sessions may wait; beyond it they are seen again with their next new token.
+  private static let capacity = 10_000
+
+  private let store: any AccountStore
+  private let log: Log
+  private let pending = Mutex(Pending())
+  /// Held while a batch is on its way to the disk, so that who flushes waits for it.
+  private let writing = Mutex(())
+
+  package init(_ store: any AccountStore, log: Log) {
+    self.store = store
+    self.log = log
+  }
+
+  /// Notes that a token of this generation was seen; it never waits and never fails.
+  package func note(_ session: SessionID, _ generation: Int64) {
+    let mustStart = pending.withLock { pending in
+      guard pending.seen.count < Confirmer.capacity else { return false }
+      pending.seen[session] = max(generation, pending.seen[session] ?? 0)
+      defer { pending.isRunning = true }
+      return !pending.isRunning
+    }
+    guard mustStart else { return }
+    if !startThread() { pending.withLock { $0.isRunning = false } }
+  }
+
+  /// Writes what was noted, and returns when it is written or the store cannot take it.
+  package func flush() {
+    writing.withLock { _ in writePending() }
+  }
+
+  private func writePending() {
+    while true {
+      let batch = pending.withLock { pending in
+        let batch = pending.seen
+        pending.seen = [:]
+        if batch.isEmpty { pending.isRunning = false }
+        return batch
+      }
+      guard !batch.isEmpty else { return }
+      do throws(StoreError) {
+        try store.confirm(batch.map { (session: $0.key, generation: $0.value) })
+      } catch {
+        log.write(.warning, .unavailable, ["reason": .string("confirming: \(error.reason)")])
+      }
+    }
+  }
+
+  /// A thread that lives as long as there is something to write.
+  private func startThread() -> Bool {
+    var all = sigset_t()
+    var before = sigset_t()
+    // Signals are for the thread that waits for them.
+    unsafe sigfillset(&all)
+    unsafe pthread_sigmask(SIG_SETMASK, &all, &before)
+    defer { unsafe pthread_sigmask(SIG_SETMASK, &before, nil) }
+    var thread = pthread_t()
+    let context = unsafe Unmanaged.passRetained(self).toOpaque()
+    let code = unsafe pthread_create(
+      &thread, nil,
+      { context in
+        guard let context = unsafe context else { return nil }
+        unsafe Unmanaged<Confirmer>.fromOpaque(context).takeRetainedValue().flush()
+        return nil
+      }, context)
+    guard code == 0 else {
+      unsafe Unmanaged<Confirmer>.fromOpaque(context).release()
+      return false
+    }
+    pthread_detach(thread)
+    return true
+  }
+}

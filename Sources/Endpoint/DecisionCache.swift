@@ -1,0 +1,64 @@
+import Accounts
+import FastCGI
+import Token
+
+/// A yes of `check` and how long it stands.
+package struct Decision: Sendable {
+  /// What was decided about: the whole token, and everything nginx said about the policy.
+  let digest: Digest256
+  /// The token, verified in full.
+  let token: VerifiedAccessToken
+  /// The answer, ready to be written.
+  let response: Response
+  /// The store's revocation counter under which session and account were read.
+  let revocations: Int64
+  /// From when and until when the token's own times and the session's end allow it.
+  let from: NumericDate
+  let until: NumericDate
+
+  func holds(at now: NumericDate) -> Bool {
+    from <= now && now < until
+  }
+}
+
+/// What `check` has allowed of late: bounded, and never asked for anything but the whole input.
+///
+/// Sets of four; the digest is a stranger's choice only as far as he can sign tokens.
+struct DecisionCache: ~Copyable {
+  private static let sets = 1_024
+  private static let ways = 4
+
+  private var decisions: [Decision?] = Array(repeating: nil, count: sets * ways)
+  private var turn = 0
+
+  /// The decision about exactly this input.
+  func find(_ digest: Digest256) -> Decision? {
+    let first = DecisionCache.first(digest)
+    for index in first..<(first + DecisionCache.ways) {
+      if let decision = decisions[index], decision.digest == digest { return decision }
+    }
+    return nil
+  }
+
+  /// Remembers a decision in place of an older one about the same input, or of one that is over,
+  /// or of any other of its set.
+  mutating func insert(_ decision: Decision, at now: NumericDate) {
+    let first = DecisionCache.first(decision.digest)
+    let places = first..<(first + DecisionCache.ways)
+    turn &+= 1
+    let place =
+      places.first { decisions[$0]?.digest == decision.digest }
+      ?? places.first { decisions[$0].map { !$0.holds(at: now) } ?? true }
+      ?? first + turn % DecisionCache.ways
+    decisions[place] = decision
+  }
+
+  /// Forgets everything: what the keys say has changed.
+  mutating func removeAll() {
+    for index in decisions.indices { decisions[index] = nil }
+  }
+
+  private static func first(_ digest: Digest256) -> Int {
+    Int(digest.words.0 % UInt64(sets)) * ways
+  }
+}

@@ -1,0 +1,181 @@
+// What every route does before and after its own work: method, origin, media type and body in,
+// one answer out. Whatever goes wrong in between becomes an answer of the contract, and a line
+// in the log.
+
+package import Accounts
+import CSystem
+import Glibc
+package import FastCGI
+package import Token
+import Wire
+
+/// A method that some route allows.
+package enum Method: String, Sendable {
+  case get = "GET"
+  case post = "POST"
+  case delete = "DELETE"
+
+  /// Whether a request with it changes state, and so may not come from another site.
+  var changesState: Bool { self != .get }
+}
+
+/// Whether a route takes a JSON body.
+package enum BodyRule: Sendable {
+  case none, json
+}
+
+/// Serves a route until it is told to stop: as FastCGI, or once as CGI.
+///
+/// - Parameters:
+///   - methods: What is allowed; everything else is answered 405.
+///   - settings: The program's settings.
+///   - keys: The keys, read again before a request if the directory has changed.
+///   - body: Whether a JSON body is required.
+///   - threads: How many requests are worked on at once.
+///   - handler: The route's own work.
+package func serve(
+  _ methods: Method..., settings: Settings, keys: KeyStore, reading body: BodyRule = .none,
+  threads: Int = 8,
+  _ handler: @escaping @Sendable (Call) throws -> Answer
+) -> Never {
+  let log = Log(program: programName(), level: settings.logLevel)
+  let route = Route(methods: methods, body: body, settings: settings, log: log) { call in
+    try keys.refresh()
+    return try handler(call)
+  }
+  FastCGI.serve(
+    ServeOptions(
+      program: log.program, threads: threads, maximumBody: body == .json ? 16_384 : 0,
+      kind: .threads, log: { event in log.write(event) }),
+    arguments: CommandLine.arguments
+  ) { request in route.respond(to: request, at: Clock.now()) }
+}
+
+/// A route: what it allows, and its work.
+package struct Route: Sendable {
+  let methods: [Method]
+  let body: BodyRule
+  let settings: Settings
+  let log: Log
+  let handler: @Sendable (Call) throws -> Answer
+
+  package init(
+    methods: [Method], body: BodyRule = .none, settings: Settings, log: Log,
+    handler: @escaping @Sendable (Call) throws -> Answer
+  ) {
+    self.methods = methods
+    self.body = body
+    self.settings = settings
+    self.log = log
+    self.handler = handler
+  }
+
+  /// Answers one request; it never fails.
+  package func respond(to request: Request, at time: NumericDate) -> Response {
+    let call: Call
+    do throws(SettingError) {
+      call = try Call(request, settings: settings, log: log, at: time)
+    } catch {
+      log.write(.error, .failed, ["reason": .string(error.line)])
+      return Response(.internalError, realm: settings.issuer.text, tokenSent: false)
+    }
+    let provenance = Provenance(
+      origin: request.parameters.value("HTTP_ORIGIN"),
+      fetchSite: request.parameters.value("HTTP_SEC_FETCH_SITE"),
+      issuer: call.settings.issuer, allowed: call.settings.allowedOrigins)
+    var response = answer(call, from: provenance)
+    response.headers += corsHeaders(for: provenance, settings: call.settings)
+    return response
+  }
+
+  private func answer(_ call: Call, from provenance: Provenance) -> Response {
+    if let preflight = preflight(call, from: provenance) { return preflight }
+    do {
+      try admit(call, from: provenance)
+      return Response(try handler(call), call: call)
+    } catch let refusal as Refusal {
+      let allow =
+        refusal == .methodNotAllowed ? methods.map(\.rawValue).joined(separator: ", ") : nil
+      return Response(refusal, realm: call.realm, tokenSent: call.sentToken, allow: allow)
+    } catch let error as any Explained {
+      // A store, a key or a hash that fails for now: nothing was done, the client may try again.
+      call.note(.unavailable, .error, reason: error.reason)
+      return Response(.temporarilyUnavailable, realm: call.realm, tokenSent: false)
+    } catch {
+      call.note(.failed, .error, reason: "\(type(of: error))")
+      return Response(.internalError, realm: call.realm, tokenSent: false)
+    }
+  }
+
+  /// What must hold before the route's own work begins.
+  private func admit(_ call: Call, from provenance: Provenance) throws(Refusal) {
+    let parameters = call.request.parameters
+    guard case .single(let name) = parameters.value("REQUEST_METHOD") else {
+      throw .invalidRequest("The request has no method.")
+    }
+    guard let method = methods.first(where: { name.elementsEqual($0.rawValue.utf8) }) else {
+      throw .methodNotAllowed
+    }
+    if method.changesState, provenance == .foreign {
+      call.note(.crossSite)
+      throw .crossSite
+    }
+    guard body == .json else { return }
+    guard isJSON(parameters.value("CONTENT_TYPE")),
+      isAbsentOrEmpty(parameters.value("HTTP_CONTENT_ENCODING"))
+    else { throw .unsupportedMediaType }
+    if case .tooLarge = call.request.body { throw .tooLarge }
+  }
+
+  /// The answer to a CORS preflight from an origin that the settings name, nil for the rest.
+  private func preflight(_ call: Call, from provenance: Provenance) -> Response? {
+    let parameters = call.request.parameters
+    guard case .listed = provenance,
+      case .single(let method) = parameters.value("REQUEST_METHOD"),
+      method.elementsEqual("OPTIONS".utf8),
+      case .single = parameters.value("HTTP_ACCESS_CONTROL_REQUEST_METHOD")
+    else { return nil }
+    var response = Response(.done(), call: call)
+    response.headers += [
+      ("Access-Control-Allow-Methods", methods.map(\.rawValue).joined(separator: ", ")),
+      ("Access-Control-Allow-Headers", "Authorization, Content-Type"),
+      ("Access-Control-Max-Age", "600"),
+    ]
+    return response
+  }
+}
+
+/// Whether a Content-Type is `application/json`, at most with `charset=utf-8`.
+///
+/// RFC 8259 §11 defines no parameter; clients send this one, and no other says the same.
+func isJSON(_ type: Parameter) -> Bool {
+  guard case .single(let bytes) = type, let text = String(validating: bytes, as: UTF8.self)
+  else { return false }
+  let parts = asciiLowercased(text).split(separator: ";", omittingEmptySubsequences: false)
+    .map { part in part.drop(while: { $0 == " " }).reversed().drop(while: { $0 == " " }).reversed()
+    }
+    .map { String($0) }
+  switch parts.count {
+  case 1: return parts[0] == "application/json"
+  case 2:
+    return parts[0] == "application/json"
+      && ["charset=utf-8", "charset=\"utf-8\""].contains(parts[1])
+  default: return false
+  }
+}
+
+private func isAbsentOrEmpty(_ parameter: Parameter) -> Bool {
+  guard case .single(let bytes) = parameter else { return parameter == .absent }
+  return bytes.isEmpty
+}
+
+extension Log {
+  /// Writes what happened to a connection or to the program.
+  func write(_ event: ServeEvent) {
+    switch event {
+    case .started(let how): write(.info, .settingsLoaded, ["reason": .string(how)])
+    case .stopped: write(.info, .stopped)
+    case .refused(let why): write(.warning, .connection, ["reason": .string(why)])
+    }
+  }
+}

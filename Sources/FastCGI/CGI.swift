@@ -1,0 +1,56 @@
+// Plain CGI: the request is the environment and standard input, the answer is standard output.
+//
+// libfcgi's fcgiapp has no CGI emulation, so this is ours: about a page.
+//
+// RFC 3875.
+
+import Glibc
+
+/// Answers the one request that the environment describes.
+func answerCGI(_ options: ServeOptions, _ handler: Handler) {
+  let parameters = environmentParameters()
+  let declared = DeclaredLength(parameters, maximum: options.maximumBody)
+  let request = Request(parameters: parameters, body: readBody(declared))
+  options.beforeBatch?()
+  var bytes: [UInt8] = []
+  if !handler(request).write(to: &bytes) {
+    options.log(.refused("an answer that cannot be written"))
+  }
+  writeAll(bytes, to: STDOUT_FILENO)
+}
+
+/// The environment, duplicates and all.
+private func environmentParameters() -> Parameters {
+  var parameters = Parameters()
+  // One thread, before any other exists: nobody changes the environment meanwhile.
+  var next = unsafe environ
+  while let variable = unsafe next.pointee {
+    unsafe parameters.append(variable: variable)
+    unsafe next += 1
+  }
+  return parameters
+}
+
+/// Reads exactly as many bytes as were declared: there need not be an end of file after them.
+///
+/// RFC 3875 §4.2.
+private func readBody(_ declared: DeclaredLength) -> Body {
+  switch declared {
+  case .ignored, .none: return .none
+  case .tooLarge: return .tooLarge
+  case .invalid: return .mismatch
+  case .bytes(let length):
+    var body = [UInt8](repeating: 0, count: length)
+    var filled = 0
+    while filled < length {
+      let count = unsafe body.withUnsafeMutableBytes { buffer in
+        let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[filled...])
+        return unsafe read(STDIN_FILENO, rest.baseAddress, rest.count)
+      }
+      if count < 0 && errno == EINTR { continue }
+      guard count > 0 else { return .mismatch }
+      filled += count
+    }
+    return .complete(body)
+  }
+}

@@ -1,0 +1,54 @@
+// epoll, level-triggered.
+
+import CSystem
+import Glibc
+
+/// A set of descriptors and the events they are watched for.
+@safe final class Poller {
+  static let readable = EPOLLIN.rawValue
+  static let writable = EPOLLOUT.rawValue
+  /// Readable, and of several processes that watch the descriptor only one is woken.
+  static let readableByOne = EPOLLIN.rawValue | EPOLLEXCLUSIVE.rawValue
+
+  private let epoll: Descriptor
+  private var events: [epoll_event]
+
+  init(eventCount: Int) throws(SystemError) {
+    epoll = try Descriptor(epoll_create1(Int32(EPOLL_CLOEXEC)), "epoll_create1")
+    unsafe events = Array(repeating: epoll_event(), count: eventCount)
+  }
+
+  /// Waits for events, at most so many milliseconds, or for ever if that is negative.
+  ///
+  /// - Returns: How many keys `key(_:)` has.
+  func wait(milliseconds: Int) -> Int {
+    let count = unsafe events.withUnsafeMutableBufferPointer { events in
+      unsafe epoll_wait(epoll.number, events.baseAddress, Int32(events.count), Int32(milliseconds))
+    }
+    return max(0, Int(count))
+  }
+
+  /// The key of one of the descriptors that the last `wait` found.
+  func key(_ index: Int) -> UInt64 { unsafe events[index].data.u64 }
+
+  func add(_ descriptor: Int32, _ events: UInt32, key: UInt64) -> Bool {
+    control(EPOLL_CTL_ADD, descriptor, events, key)
+  }
+
+  func change(_ descriptor: Int32, _ events: UInt32, key: UInt64) -> Bool {
+    control(EPOLL_CTL_MOD, descriptor, events, key)
+  }
+
+  func remove(_ descriptor: Int32) {
+    _ = control(EPOLL_CTL_DEL, descriptor, 0, 0)
+  }
+
+  private func control(
+    _ operation: Int32, _ descriptor: Int32, _ events: UInt32, _ key: UInt64
+  ) -> Bool {
+    var event = unsafe epoll_event()
+    unsafe event.events = events
+    unsafe event.data.u64 = key
+    return unsafe epoll_ctl(epoll.number, operation, descriptor, &event) == 0
+  }
+}

@@ -1,0 +1,173 @@
+// The parameters of one request: flat bytes and an index of ranges into them.
+//
+// Names and values are kept byte for byte, and a name that came twice stays twice: a client's
+// repeated header arrives as a repeated parameter, and which of the two nginx or an application
+// would take is not a question to be left to chance.
+
+import Glibc
+
+/// What a request says about one name.
+package enum Parameter: Sendable, Equatable {
+  case absent
+  /// The value's bytes; the slice's indices do not start at 0.
+  case single(ArraySlice<UInt8>)
+  case repeated
+}
+
+/// The parameters of one request, in the order in which they came.
+///
+/// An event loop empties and refills one value per connection, so the storage is allocated once.
+package struct Parameters: Sendable {
+  struct Entry: Sendable {
+    let name: Range<Int>
+    let value: Range<Int>
+  }
+
+  private(set) var bytes: [UInt8] = []
+  private var entries: [Entry] = []
+
+  package init() {}
+
+  /// Makes parameters from text, as a test or a command wants them.
+  package init(_ pairs: [(name: String, value: String)]) {
+    for pair in pairs {
+      append(name: Array(pair.name.utf8), value: Array(pair.value.utf8))
+    }
+  }
+
+  /// The number of parameters.
+  package var count: Int { entries.count }
+
+  /// The number of bytes stored for names and values, and for their lengths where they were sent.
+  package var byteCount: Int { bytes.count }
+
+  /// Looks a name up; the comparison is exact.
+  package func value(_ name: StaticString) -> Parameter {
+    var found: Entry?
+    for entry in entries where matches(entry.name, name) {
+      guard found == nil else { return .repeated }
+      found = entry
+    }
+    guard let found else { return .absent }
+    return .single(bytes[found.value])
+  }
+
+  /// Every value of a name, in the order in which they came.
+  package func all(_ name: StaticString) -> [[UInt8]] {
+    var values: [[UInt8]] = []
+    for entry in entries where matches(entry.name, name) {
+      values.append(Array(bytes[entry.value]))
+    }
+    return values
+  }
+
+  /// Calls a function with each name and value.
+  package func forEach(_ body: (_ name: ArraySlice<UInt8>, _ value: ArraySlice<UInt8>) -> Void) {
+    for entry in entries {
+      body(bytes[entry.name], bytes[entry.value])
+    }
+  }
+
+  /// The parameters whose names begin with a prefix, as text; bytes that are no UTF-8 come out as
+  /// U+FFFD.
+  package func beginning(with prefix: StaticString) -> [(name: String, value: String)] {
+    var found: [(name: String, value: String)] = []
+    for entry in entries where entry.name.count >= prefix.utf8CodeUnitCount {
+      let start = entry.name.lowerBound
+      guard matches(start..<start + prefix.utf8CodeUnitCount, prefix) else { continue }
+      found.append(
+        (
+          String(decoding: bytes[entry.name], as: UTF8.self),
+          String(decoding: bytes[entry.value], as: UTF8.self)
+        ))
+    }
+    return found
+  }
+
+  /// Adds one parameter.
+  package mutating func append(name: some Collection<UInt8>, value: some Collection<UInt8>) {
+    let start = bytes.count
+    bytes.append(contentsOf: name)
+    let middle = bytes.count
+    bytes.append(contentsOf: value)
+    entries.append(Entry(name: start..<middle, value: middle..<bytes.count))
+  }
+
+  /// Adds a C string of the form `NAME=value`, as the environment and libfcgi have them.
+  mutating func append(variable: UnsafePointer<CChar>) {
+    let length = unsafe strlen(variable)
+    let text = unsafe UnsafeRawBufferPointer(start: variable, count: length)
+    let middle = unsafe text.firstIndex(of: 0x3d) ?? length
+    unsafe append(name: text[..<middle], value: text[middle...].dropFirst())
+  }
+
+  private func matches(_ range: Range<Int>, _ name: StaticString) -> Bool {
+    let count = name.utf8CodeUnitCount
+    guard range.count == count else { return false }
+    // The range lies within `bytes` by construction, and both sides hold `count` bytes.
+    return unsafe bytes.withUnsafeBufferPointer { all in
+      guard count > 0, let base = all.baseAddress else { return true }
+      return unsafe memcmp(base + range.lowerBound, name.utf8Start, count) == 0
+    }
+  }
+}
+
+/// The parameters as they come over the wire.
+extension Parameters {
+  /// Forgets everything and keeps the storage.
+  mutating func removeAll() {
+    bytes.removeAll(keepingCapacity: true)
+    entries.removeAll(keepingCapacity: true)
+  }
+
+  /// How many bytes fit without another allocation.
+  var byteCapacity: Int { bytes.capacity }
+
+  /// Gives the storage back if it is larger than that many bytes.
+  mutating func shrink(to capacity: Int) {
+    guard bytes.capacity > capacity || entries.capacity > 256 else { return }
+    self = Parameters()
+  }
+
+  /// Adds a piece of the PARAMS stream; nothing can be looked up before `indexStream`.
+  mutating func appendStream(_ piece: Span<UInt8>) {
+    unsafe piece.withUnsafeBufferPointer { piece in unsafe bytes.append(contentsOf: piece) }
+  }
+
+  /// Finds the names and values in the stream that was added.
+  ///
+  /// Every length is compared with what is there before it is used, so a length of 2³¹ costs
+  /// nothing.
+  ///
+  /// - Returns: False if the stream ends inside a length, a name or a value.
+  ///
+  /// FastCGI 1.0 §3.4.
+  mutating func indexStream() -> Bool {
+    var position = 0
+    while position < bytes.count {
+      guard let nameLength = length(at: &position), let valueLength = length(at: &position),
+        nameLength <= bytes.count - position,
+        valueLength <= bytes.count - position - nameLength
+      else { return false }
+      let middle = position + nameLength
+      let end = middle + valueLength
+      entries.append(Entry(name: position..<middle, value: middle..<end))
+      position = end
+    }
+    return true
+  }
+
+  private func length(at position: inout Int) -> Int? {
+    guard position < bytes.count else { return nil }
+    let first = bytes[position]
+    guard first & 0x80 != 0 else {
+      position += 1
+      return Int(first)
+    }
+    guard bytes.count - position >= 4 else { return nil }
+    let high = Int(first & 0x7f) << 24 | Int(bytes[position + 1]) << 16
+    let low = Int(bytes[position + 2]) << 8 | Int(bytes[position + 3])
+    position += 4
+    return high | low
+  }
+}

@@ -1,0 +1,137 @@
+// A response and its bytes.
+//
+// `Status:` always comes first: nginx takes an answer without one for a 200, and under
+// auth_request a 200 lets the request through. For the same reason nothing that could end the
+// header block early is ever written: a response that holds such a byte becomes a bare 500.
+
+/// An answer to one request.
+package struct Response: Sendable {
+  package var status: Int
+  package var headers: [(name: String, value: String)]
+  package var body: [UInt8]
+  private var prepared: [UInt8]?
+
+  package init(
+    status: Int, headers: [(name: String, value: String)] = [], body: [UInt8] = []
+  ) {
+    self.status = status
+    self.headers = headers
+    self.body = body
+  }
+
+  /// The same response with its bytes made now, for one that is given often.
+  ///
+  /// Changing `status`, `headers` or `body` afterwards has no effect on what is sent.
+  package func preparedOnce() -> Response {
+    var response = self
+    var bytes: [UInt8] = []
+    _ = write(to: &bytes)
+    response.prepared = bytes
+    return response
+  }
+
+  /// Appends the CGI form of the response: header block and body.
+  ///
+  /// `Content-Length` is added where the handler gave none and the status allows a body, since
+  /// nginx would otherwise answer in chunks.
+  ///
+  /// - Returns: False if the response was not fit to be sent and a bare 500 stands in its place.
+  ///
+  /// RFC 3875 §6.
+  @discardableResult
+  package func write(to bytes: inout [UInt8]) -> Bool {
+    if let prepared {
+      bytes.append(contentsOf: prepared)
+      return true
+    }
+    guard isWritable else {
+      bytes.append(contentsOf: "Status: 500 Internal Server Error\r\n".utf8)
+      bytes.append(contentsOf: "Content-Length: 0\r\n\r\n".utf8)
+      return false
+    }
+    bytes.append(contentsOf: "Status: ".utf8)
+    bytes.append(0x30 + UInt8(status / 100))
+    bytes.append(0x30 + UInt8(status / 10 % 10))
+    bytes.append(0x30 + UInt8(status % 10))
+    bytes.append(0x20)
+    bytes.append(contentsOf: reasonPhrase(status).utf8)
+    bytes.append(contentsOf: "\r\n".utf8)
+    for header in headers {
+      bytes.append(contentsOf: header.name.utf8)
+      bytes.append(contentsOf: ": ".utf8)
+      bytes.append(contentsOf: header.value.utf8)
+      bytes.append(contentsOf: "\r\n".utf8)
+    }
+    if allowsBody, !headers.contains(where: { isName($0.name, "content-length") }) {
+      bytes.append(contentsOf: "Content-Length: ".utf8)
+      bytes.append(contentsOf: String(body.count).utf8)
+      bytes.append(contentsOf: "\r\n".utf8)
+    }
+    bytes.append(contentsOf: "\r\n".utf8)
+    if allowsBody { bytes.append(contentsOf: body) }
+    return true
+  }
+
+  private var allowsBody: Bool { status != 204 && status != 304 }
+
+  /// A second `Status` would be the one that nginx believes.
+  private var isWritable: Bool {
+    (200...599).contains(status)
+      && headers.allSatisfy { header in
+        isToken(header.name) && isFieldValue(header.value) && !isName(header.name, "status")
+      }
+  }
+}
+
+/// RFC 9110 §5.1: a field name is a token.
+private func isToken(_ text: String) -> Bool {
+  !text.isEmpty
+    && text.utf8.allSatisfy { byte in
+      switch byte {
+      case 0x30...0x39, 0x41...0x5a, 0x61...0x7a: true
+      case 0x21, 0x23...0x27, 0x2a, 0x2b, 0x2d, 0x2e, 0x5e, 0x5f, 0x60, 0x7c, 0x7e: true
+      default: false
+      }
+    }
+}
+
+/// Visible ASCII and spaces.
+///
+/// RFC 9110 §5.5 also allows tabs and bytes over 0x7f; nothing here sends them, and what
+/// applications make of them differs.
+private func isFieldValue(_ text: String) -> Bool {
+  text.utf8.allSatisfy { (0x20...0x7e).contains($0) }
+}
+
+private func isName(_ name: String, _ lowerCase: StaticString) -> Bool {
+  name.utf8.count == lowerCase.utf8CodeUnitCount
+    && name.lowercased() == "\(lowerCase)"
+}
+
+/// The reason phrase of a status; unknown ones get the name of their class.
+///
+/// RFC 9110 §15.
+func reasonPhrase(_ status: Int) -> String {
+  switch status {
+  case 200: "OK"
+  case 201: "Created"
+  case 204: "No Content"
+  case 304: "Not Modified"
+  case 400: "Bad Request"
+  case 401: "Unauthorized"
+  case 403: "Forbidden"
+  case 404: "Not Found"
+  case 405: "Method Not Allowed"
+  case 409: "Conflict"
+  case 413: "Content Too Large"
+  case 415: "Unsupported Media Type"
+  case 422: "Unprocessable Content"
+  case 429: "Too Many Requests"
+  case 500: "Internal Server Error"
+  case 503: "Service Unavailable"
+  case 200..<300: "Success"
+  case 300..<400: "Redirection"
+  case 400..<500: "Client Error"
+  default: "Server Error"
+  }
+}

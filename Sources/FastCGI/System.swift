@@ -1,0 +1,139 @@
+// System calls that several files need, with their failures as values.
+
+import CSystem
+import Glibc
+
+/// A system call that failed.
+struct SystemError: Error {
+  let call: String
+  let object: String
+  let code: Int32
+
+  init(_ call: String, _ object: String = "", code: Int32 = errno) {
+    self.call = call
+    self.object = object
+    self.code = code
+  }
+
+  /// One line without the program's name.
+  var message: String {
+    let subject = object.isEmpty ? call : "\(call) \(object)"
+    return unsafe "\(subject): \(String(cString: strerror(code)))"
+  }
+}
+
+/// A descriptor that is closed with its owner.
+struct Descriptor: ~Copyable {
+  let number: Int32
+
+  init(_ number: Int32, _ call: String) throws(SystemError) {
+    guard number >= 0 else { throw SystemError(call) }
+    self.number = number
+  }
+
+  deinit { _ = close(number) }
+}
+
+/// A flag that wakes every thread that polls it, and stays set.
+struct StopFlag: ~Copyable, Sendable {
+  private let descriptor: Descriptor
+
+  init() throws(SystemError) {
+    descriptor = try Descriptor(eventfd(0, Int32(EFD_CLOEXEC)), "eventfd")
+  }
+
+  /// Readable once `raise` was called.
+  var number: Int32 { descriptor.number }
+
+  func raise() {
+    var one: UInt64 = 1
+    _ = unsafe Glibc.write(number, &one, 8)
+  }
+}
+
+/// Waits until one of up to three descriptors can be read; negative ones are left out.
+///
+/// At most for so many milliseconds; a negative number waits for ever.
+///
+/// - Returns: Which of them can be read, or have been closed by the peer; none after the time.
+func waitForInput(
+  _ first: Int32, _ second: Int32 = -1, _ third: Int32 = -1, milliseconds: Int32
+) -> (first: Bool, second: Bool, third: Bool) {
+  let events = Int16(POLLIN)
+  var polled: [3 of pollfd] = [
+    pollfd(fd: first, events: events, revents: 0), pollfd(fd: second, events: events, revents: 0),
+    pollfd(fd: third, events: events, revents: 0),
+  ]
+  let count = unsafe withUnsafeMutablePointer(to: &polled) { array in
+    unsafe array.withMemoryRebound(to: pollfd.self, capacity: 3) {
+      unsafe poll($0, 3, milliseconds)
+    }
+  }
+  guard count > 0 else { return (false, false, false) }
+  return (polled[0].revents != 0, polled[1].revents != 0, polled[2].revents != 0)
+}
+
+/// Writes everything, or as much as the descriptor takes before it fails.
+@discardableResult
+package func writeAll(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
+  var written = 0
+  while written < bytes.count {
+    let count = unsafe bytes.withUnsafeBytes { buffer in
+      let rest = unsafe UnsafeRawBufferPointer(rebasing: buffer[written...])
+      return unsafe Glibc.write(descriptor, rest.baseAddress, rest.count)
+    }
+    if count < 0 && errno == EINTR { continue }
+    guard count > 0 else { return false }
+    written += count
+  }
+  return true
+}
+
+/// Starts a thread and returns what `join` needs.
+///
+/// - Parameters:
+///   - stackSize: In bytes.
+///   - body: What the thread runs.
+/// - Returns: The thread, to be joined.
+/// - Throws: `SystemError` if there is no room for another one.
+func startThread(
+  stackSize: Int, _ body: @escaping @Sendable () -> Void
+) throws(SystemError) -> pthread_t {
+  final class Start: Sendable {
+    let body: @Sendable () -> Void
+    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+  }
+  var attributes = pthread_attr_t()
+  unsafe pthread_attr_init(&attributes)
+  unsafe pthread_attr_setstacksize(&attributes, stackSize)
+  defer { unsafe pthread_attr_destroy(&attributes) }
+  // The thread releases what is retained here.
+  let start = unsafe Unmanaged.passRetained(Start(body)).toOpaque()
+  var thread = pthread_t()
+  let code = unsafe pthread_create(
+    &thread, &attributes,
+    { argument in
+      guard let argument = unsafe argument else { return nil }
+      unsafe Unmanaged<Start>.fromOpaque(argument).takeRetainedValue().body()
+      return nil
+    }, start)
+  guard code == 0 else {
+    unsafe Unmanaged<Start>.fromOpaque(start).release()
+    throw SystemError("pthread_create", code: code)
+  }
+  return thread
+}
+
+extension Duration {
+  /// Whole milliseconds, for poll and epoll_wait.
+  var milliseconds: Int {
+    Int(components.seconds) * 1_000 + Int(components.attoseconds / 1_000_000_000_000_000)
+  }
+}
+
+/// Milliseconds of a clock that nobody sets.
+func monotonicMilliseconds() -> Int {
+  var time = timespec()
+  unsafe clock_gettime(CLOCK_MONOTONIC_COARSE, &time)
+  return time.tv_sec * 1_000 + time.tv_nsec / 1_000_000
+}

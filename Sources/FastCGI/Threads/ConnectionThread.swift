@@ -1,0 +1,217 @@
+// One thread of the libfcgi responder, from connection to connection.
+
+import CFastCGI
+import CSystem
+import Glibc
+import Synchronization
+
+/// One thread and the connection it owns.
+///
+/// A class for its `deinit`, which frees what libfcgi points to; it never leaves its thread.
+@safe final class ConnectionThread {
+  private let server: Server
+  private let pool: ThreadedResponder
+  /// libfcgi's streams point back to it, so it must not move.
+  private let request: UnsafeMutablePointer<FCGX_Request>
+  private var buffer: [UInt8] = []
+  private var keepsConnection = false
+  /// Part of the input was not read, and would be taken for the beginning of the next request.
+  private var hasUnread = false
+  private var isEnding = false
+
+  init(_ server: Server, _ pool: ThreadedResponder) {
+    self.server = server
+    self.pool = pool
+    unsafe request = .allocate(capacity: 1)
+    unsafe request.initialize(to: FCGX_Request())
+    unsafe FCGX_InitRequest(request, -1, 0)
+  }
+
+  deinit {
+    closeConnection()
+    unsafe request.deallocate()
+  }
+
+  func run() {
+    while let connection = nextConnection() {
+      setTimeouts(connection)
+      unsafe request.pointee.ipcFd = connection
+      guard waitForFirstRequest(connection) else {
+        closeConnection()
+        continue
+      }
+      repeat { answer() } while unsafe request.pointee.ipcFd >= 0 && waitForNextRequest()
+      closeConnection()
+    }
+  }
+
+  /// Accepts a connection, or waits for one.
+  ///
+  /// - Returns: Nil once the server is stopped and, if nobody else accepts from this socket,
+  ///   nothing waits in it.
+  private func nextConnection() -> Int32? {
+    while true {
+      pool.waiting.add(1, ordering: .relaxed)
+      let ready = waitForInput(server.listener.number, server.stopFlag.number, milliseconds: -1)
+      pool.waiting.subtract(1, ordering: .relaxed)
+      if ready.second && !server.listener.isLast { return nil }
+      let connection = acceptConnection()
+      if let connection { return connection }
+      if ready.second { return nil }
+    }
+  }
+
+  private func acceptConnection() -> Int32? {
+    let connection = accept4(server.listener.number, nil, nil, Int32(SOCK_CLOEXEC.rawValue))
+    if connection >= 0 { return connection }
+    // Another thread was faster, or the peer is gone: nothing to say.
+    guard ![EAGAIN, ECONNABORTED, EINTR].contains(errno) else { return nil }
+    server.options.log(.refused(SystemError("accept").message))
+    // Out of descriptors or memory: the listener stays readable, so without a pause this spins.
+    _ = waitForInput(server.stopFlag.number, milliseconds: 100)
+    return nil
+  }
+
+  /// Waits for the first byte of a connection; at the end of the server a second is enough.
+  private func waitForFirstRequest(_ connection: Int32) -> Bool {
+    let time = Int32(server.options.requestTimeout.milliseconds)
+    let ready = waitForInput(connection, server.stopFlag.number, milliseconds: time)
+    guard !ready.first, ready.second else { return ready.first }
+    return waitForInput(connection, milliseconds: min(time, 1_000)).first
+  }
+
+  /// Waits on a connection that the peer keeps.
+  ///
+  /// - Returns: False if it is to be closed: after the time, at the end of the server, or because
+  ///   somebody else connects and no thread is free.
+  private func waitForNextRequest() -> Bool {
+    let connection = unsafe request.pointee.ipcFd
+    let end = monotonicMilliseconds() + server.options.idleTimeout.milliseconds
+    while monotonicMilliseconds() < end {
+      let isScarce = pool.waiting.load(ordering: .relaxed) == 0
+      let ready = waitForInput(
+        connection, server.stopFlag.number, isScarce ? server.listener.number : -1,
+        milliseconds: 200)
+      if ready.second {
+        // A request may have come before its sender could know; after it the connection ends.
+        defer { isEnding = true }
+        return ready.first && !isEnding
+      }
+      if ready.first || ready.third { return ready.first }
+    }
+    return false
+  }
+
+  /// Reads one request and answers it; afterwards the connection is open only if it is kept.
+  private func answer() {
+    unsafe request.pointee.keepConnection = 1
+    guard unsafe FCGX_Accept_r(request) == 0 else { return closeConnection() }
+    // Closing is left to us: libfcgi would wait up to two seconds for the peer to close first.
+    keepsConnection = unsafe request.pointee.keepConnection != 0
+    unsafe request.pointee.keepConnection = 1
+    hasUnread = false
+    // FCGX_Accept_r also succeeds when the peer is gone amid the parameters: a request that lacks
+    // its last ones must never reach a handler.
+    guard unsafe FCGX_GetError(request.pointee.in) == 0,
+      unsafe request.pointee.role == FCGI_RESPONDER
+    else {
+      server.options.log(.refused("incomplete or unknown request"))
+      closeConnection()
+      return
+    }
+    let parameters = readParameters()
+    guard parameters.byteCount <= server.options.maximumParameters else {
+      hasUnread = true
+      send(Response(status: 400))
+      return
+    }
+    guard let body = readBody(parameters) else {
+      server.options.log(.refused("incomplete body"))
+      closeConnection()
+      return
+    }
+    server.options.beforeBatch?()
+    send(server.handler(Request(parameters: parameters, body: body)))
+  }
+
+  private func readParameters() -> Parameters {
+    var parameters = Parameters()
+    var next = unsafe request.pointee.envp
+    // libfcgi puts FCGI_ROLE in front by itself.
+    unsafe next = next?.advanced(by: 1)
+    while let variable = unsafe next?.pointee {
+      unsafe parameters.append(variable: variable)
+      unsafe next = next?.advanced(by: 1)
+    }
+    return parameters
+  }
+
+  /// Reads the body and one byte more, to see that nothing follows.
+  ///
+  /// - Returns: Nil if the peer is gone or silent.
+  private func readBody(_ parameters: Parameters) -> Body? {
+    let declared = DeclaredLength(parameters, maximum: server.options.maximumBody)
+    let length: Int
+    switch declared {
+    case .tooLarge, .invalid:
+      hasUnread = true
+      return declared == .tooLarge ? .tooLarge : .mismatch
+    case .ignored, .none: length = 0
+    case .bytes(let count): length = count
+    }
+    var body = [UInt8](repeating: 0, count: length + 1)
+    let count = unsafe body.withUnsafeMutableBytes { bytes in
+      unsafe FCGX_GetStr(bytes.baseAddress, Int32(bytes.count), request.pointee.in)
+    }
+    guard unsafe FCGX_GetError(request.pointee.in) == 0 else { return nil }
+    hasUnread = count > length
+    if declared == .ignored { return Body.none }
+    guard count == length else { return .mismatch }
+    body.removeLast()
+    return length == 0 ? Body.none : .complete(body)
+  }
+
+  /// Writes an answer: in one write(2), with the end of the request, if it fits into 8 KiB.
+  private func send(_ response: Response) {
+    buffer.removeAll(keepingCapacity: true)
+    if !response.write(to: &buffer) {
+      server.options.log(.refused("an answer that cannot be written"))
+    }
+    unsafe buffer.withUnsafeBytes { bytes in
+      _ = unsafe FCGX_PutStr(bytes.baseAddress, Int32(bytes.count), request.pointee.out)
+    }
+    unsafe FCGX_Finish_r(request)
+    if hasUnread { dropInput() }
+    if hasUnread || !keepsConnection { closeConnection() }
+  }
+
+  /// Reads what the peer still sends, for at most two seconds, so that it gets to read the answer.
+  private func dropInput() {
+    let connection = unsafe request.pointee.ipcFd
+    guard connection >= 0 else { return }
+    shutdown(connection, Int32(SHUT_WR))
+    var dropped = [UInt8](repeating: 0, count: 65_536)
+    let end = monotonicMilliseconds() + 2_000
+    while true {
+      let time = end - monotonicMilliseconds()
+      guard time > 0, waitForInput(connection, milliseconds: Int32(time)).first else { return }
+      guard unsafe recv(connection, &dropped, dropped.count, 0) > 0 else { return }
+    }
+  }
+
+  private func closeConnection() {
+    let connection = unsafe request.pointee.ipcFd
+    unsafe request.pointee.ipcFd = -1
+    unsafe FCGX_Free(request, 0)
+    if connection >= 0 { _ = close(connection) }
+  }
+
+  /// libfcgi waits for ever unless the socket itself gives up.
+  private func setTimeouts(_ connection: Int32) {
+    let milliseconds = server.options.requestTimeout.milliseconds
+    var time = timeval(tv_sec: milliseconds / 1_000, tv_usec: milliseconds % 1_000 * 1_000)
+    let size = socklen_t(MemoryLayout<timeval>.size)
+    unsafe setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &time, size)
+    unsafe setsockopt(connection, SOL_SOCKET, SO_SNDTIMEO, &time, size)
+  }
+}

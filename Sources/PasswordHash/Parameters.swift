@@ -1,0 +1,34 @@
+/// What one password hash costs.
+///
+/// RFC 9106 §3.1.
+package struct Argon2Parameters: Equatable, Sendable {
+  /// KiB of memory, m.
+  package let memoryKiB: UInt32
+  /// Passes over the memory, t.
+  package let iterations: UInt32
+  /// Lanes, p.
+  package let parallelism: UInt32
+
+  package init(memoryKiB: UInt32, iterations: UInt32, parallelism: UInt32) {
+    self.memoryKiB = memoryKiB
+    self.iterations = iterations
+    self.parallelism = parallelism
+  }
+
+  /// 19 MiB, two passes, one lane.
+  ///
+  /// The least memory among the settings that OWASP ASVS 5.0 (appendix C) holds equal.
+  package static let standard = Argon2Parameters(
+    memoryKiB: 19_456, iterations: 2, parallelism: 1)
+
+  /// How many blocks are filled, which is what a guess costs.
+  var work: UInt64 { UInt64(memoryKiB) * UInt64(iterations) }
+
+  /// Whether a stored string may ask this program for so much.
+  ///
+  /// Whoever can write into the store must not be able to make it allocate what they like.
+  var isBearable: Bool {
+    (1...4).contains(parallelism) && (1...16).contains(iterations)
+      && (8 * parallelism...262_144).contains(memoryKiB)
+  }
+}

@@ -1,0 +1,144 @@
+import Accounts
+
+extension Connection {
+  func credentials(named username: Username) throws(StoreError) -> Credentials? {
+    try first(
+      """
+      SELECT id, username, groups, version, is_disabled, created_at, password_hash
+      FROM account WHERE username = ?1
+      """, .text(username.text), read: readCredentials)
+  }
+
+  func credentials(of account: AccountID) throws(StoreError) -> Credentials? {
+    try first(
+      """
+      SELECT id, username, groups, version, is_disabled, created_at, password_hash
+      FROM account WHERE id = ?1
+      """, .text(account.text), read: readCredentials)
+  }
+
+  func accounts(after name: Username?, limit: Int) throws(StoreError) -> [Account] {
+    try all(
+      """
+      SELECT id, username, groups, version, is_disabled, created_at
+      FROM account WHERE username > ?1 ORDER BY username LIMIT ?2
+      """, .text(name?.text ?? ""), .integer(Int64(max(0, limit)))
+    ) { row throws(StoreError) in
+      try readAccount(row, try readAccountID(row), from: 1)
+    }
+  }
+
+  /// Adds an account; false if the name is taken.
+  func insert(_ credentials: Credentials) throws(StoreError) -> Bool {
+    let account = credentials.account
+    return try run(
+      """
+      INSERT INTO account
+        (id, username, groups, version, is_disabled, created_at, password_hash)
+      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (username) DO NOTHING
+      """,
+      .text(account.id.text), .text(account.username.text), .text(account.groups.commaSeparated),
+      .integer(account.version), .integer(account.isDisabled ? 1 : 0),
+      .integer(account.createdAt.seconds), .text(credentials.passwordHash)) > 0
+  }
+
+  /// Stores a hash in place of another; false if there is no such account.
+  func setPasswordHash(_ hash: String, of account: AccountID) throws(StoreError) -> Bool {
+    try run(
+      "UPDATE account SET password_hash = ?2 WHERE id = ?1", .text(account.text), .text(hash)) > 0
+  }
+
+  /// Stores a hash of the same password, unless another login was first.
+  func replace(
+    _ old: String, with new: String, of account: AccountID
+  ) throws(StoreError) {
+    try run(
+      "UPDATE account SET password_hash = ?3 WHERE id = ?1 AND password_hash = ?2",
+      .text(account.text), .text(old), .text(new))
+  }
+
+  /// Stores the flag; false if there is no such account.
+  func setDisabled(_ isDisabled: Bool, of account: AccountID) throws(StoreError) -> Bool {
+    try run(
+      "UPDATE account SET is_disabled = ?2 WHERE id = ?1", .text(account.text),
+      .integer(isDisabled ? 1 : 0)) > 0
+  }
+
+  /// Stores the groups; false if there is no such account.
+  func setGroups(_ groups: [Group], of account: AccountID) throws(StoreError) -> Bool {
+    try run(
+      "UPDATE account SET groups = ?2 WHERE id = ?1", .text(account.text),
+      .text(groups.commaSeparated)) > 0
+  }
+
+  /// Raises the token version by one; the new one, nil if there is no such account.
+  func raiseVersion(of account: AccountID) throws(StoreError) -> Int64? {
+    try first(
+      "UPDATE account SET version = version + 1 WHERE id = ?1 RETURNING version",
+      .text(account.text)
+    ) { row throws(StoreError) in
+      try row.integer(0)
+    }
+  }
+
+  /// Deletes an account with its sessions and networks; false if there is none.
+  func deleteAccount(_ account: AccountID) throws(StoreError) -> Bool {
+    try run("DELETE FROM account WHERE id = ?1", .text(account.text)) > 0
+  }
+
+  /// How often a right has been taken away since the database was made.
+  func revocations() throws(StoreError) -> Int64 {
+    let count = try first("SELECT count FROM revocation") { row throws(StoreError) in
+      try row.integer(0)
+    }
+    guard let count else { throw .corrupt("the row of table revocation is missing") }
+    return count
+  }
+
+  /// Notes that the transaction takes a right away, so that cached answers are dropped.
+  func raiseRevocations() throws(StoreError) {
+    guard try run("UPDATE revocation SET count = count + 1") == 1 else {
+      throw .corrupt("the row of table revocation is missing")
+    }
+  }
+}
+
+/// Reads an account; what no program of ours would have stored is `corrupt`.
+///
+/// Names and groups become response headers: a line break that somebody wrote into the database
+/// must not.
+func readAccount(
+  _ row: Row, _ id: AccountID, from column: Int32
+) throws(StoreError) -> Account {
+  let name = try row.text(column)
+  guard let username = Username(name), username.text == name else {
+    throw .corrupt("account.username of \(id)")
+  }
+  guard let groups = Group.list(try row.text(column + 1)) else {
+    throw .corrupt("account.groups of \(id)")
+  }
+  let version = try row.integer(column + 2)
+  let isDisabled = try row.integer(column + 3)
+  guard version >= 1, (0...1).contains(isDisabled) else {
+    throw .corrupt("account.version or is_disabled of \(id)")
+  }
+  return Account(
+    id: id, username: username, groups: groups, version: version, isDisabled: isDisabled == 1,
+    createdAt: try row.date(column + 4))
+}
+
+private func readAccountID(_ row: Row) throws(StoreError) -> AccountID {
+  guard let id = AccountID(try row.text(0)) else { throw .corrupt("account.id") }
+  return id
+}
+
+private func readCredentials(_ row: Row) throws(StoreError) -> Credentials {
+  let account = try readAccount(row, try readAccountID(row), from: 1)
+  return Credentials(account: account, passwordHash: try row.text(6))
+}
+
+extension [Group] {
+  fileprivate var commaSeparated: String {
+    map(\.text).joined(separator: ",")
+  }
+}

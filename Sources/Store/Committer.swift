@@ -1,0 +1,193 @@
+import Accounts
+import CSystem
+import Glibc
+
+/// The one thread of a process that writes.
+///
+/// Callers queue their jobs and wait. While one transaction goes to the disk the next jobs gather,
+/// and the thread takes all that wait into the next: they share its fsync. The thread, and not the
+/// callers, waits for the other processes, so that a caller can give up in time.
+final class Committer: @unchecked Sendable {
+  // Sendable: the queue has its lock, and `lock` and `writer` belong to the thread.
+
+  private struct Queue {
+    var jobs: [PendingJob] = []
+    var thread: pthread_t?
+    var isStopping = false
+  }
+
+  private let path: String
+  private let file: FileIdentity
+  private let options: StoreOptions
+  private let queue = Locked(Queue())
+  private let work = Signal()
+  private let lock: WriteLock
+  private var writer: Writer?
+
+  init(at path: String, _ file: FileIdentity, options: StoreOptions) {
+    self.path = path
+    self.file = file
+    self.options = options
+    lock = WriteLock(of: path)
+  }
+
+  /// Runs a job in a write transaction and waits for the commit.
+  ///
+  /// - Parameter body: What reads and writes; what it throws undoes it.
+  /// - Returns: What the body returned, committed.
+  /// - Throws: What the body threw or the commit; `busy` after the store's patience.
+  func write<Result: Sendable>(_ body: @escaping Job<Result>.Body) throws(StoreError) -> Result {
+    let job = Job(body)
+    let deadline = Deadline(after: options.patience)
+    try enqueue(job)
+    if !job.done.wait(until: deadline) {
+      if withdraw(job) { throw .busy }
+      // Taken just now: its end is near, and must not be reported as if nothing was written.
+      job.done.wait()
+    }
+    if let failure = job.failure { throw failure }
+    guard let result = job.result else { throw .corrupt("a job ended without a result") }
+    return result
+  }
+
+  /// Ends the thread after the jobs that wait.
+  func stop() {
+    let thread = queue.withLock { queue in
+      queue.isStopping = true
+      return queue.thread
+    }
+    guard let thread else { return }
+    work.raise()
+    pthread_join(thread, nil)
+  }
+
+  private func enqueue(_ job: PendingJob) throws(StoreError) {
+    let isStarted = queue.withLock { queue in
+      if queue.thread == nil { queue.thread = startThread() }
+      guard queue.thread != nil else { return false }
+      queue.jobs.append(job)
+      return true
+    }
+    guard isStarted else { throw .busy }
+    work.raise()
+  }
+
+  private func withdraw(_ job: PendingJob) -> Bool {
+    queue.withLock { queue in
+      guard let index = queue.jobs.firstIndex(where: { $0 === job }) else { return false }
+      queue.jobs.remove(at: index)
+      return true
+    }
+  }
+
+  private func take(_ count: Int) -> [PendingJob] {
+    queue.withLock { queue in
+      let taken = Array(queue.jobs.prefix(count))
+      queue.jobs.removeFirst(taken.count)
+      return taken
+    }
+  }
+
+  /// Jobs in the queue.
+  var waiting: Int {
+    queue.withLock { $0.jobs.count }
+  }
+}
+
+extension Committer {
+  private func startThread() -> pthread_t? {
+    // Signals are for the threads that serve: this one must not be interrupted in a commit.
+    var all = sigset_t()
+    var before = sigset_t()
+    unsafe sigfillset(&all)
+    unsafe pthread_sigmask(SIG_SETMASK, &all, &before)
+    defer { unsafe pthread_sigmask(SIG_SETMASK, &before, nil) }
+
+    var thread = pthread_t()
+    let context = unsafe Unmanaged.passRetained(self).toOpaque()
+    let code = unsafe pthread_create(
+      &thread, nil,
+      { context in
+        guard let context = unsafe context else { return nil }
+        unsafe Unmanaged<Committer>.fromOpaque(context).takeRetainedValue().loop()
+        return nil
+      }, context)
+    guard code == 0 else {
+      unsafe Unmanaged<Committer>.fromOpaque(context).release()
+      return nil
+    }
+    return thread
+  }
+
+  private func loop() {
+    while true {
+      work.wait()
+      while waiting > 0 { commitNext() }
+      if queue.withLock({ $0.isStopping && $0.jobs.isEmpty }) { break }
+    }
+    writer = nil
+  }
+
+  /// Takes the lock and commits what waits by then.
+  private func commitNext() {
+    do throws(StoreError) {
+      try lock.hold { held throws(StoreError) in
+        try file.verify()
+        let writer = try openWriter(under: held)
+        guard try begin(writer, under: held) else { return }
+        commit(writer, under: held)
+      }
+    } catch {
+      writer = nil
+      finish(take(.max), with: error)
+    }
+  }
+
+  private func commit(_ writer: Writer, under held: borrowing WriteLock.Held) {
+    let jobs = take(options.batch)
+    do throws(StoreError) {
+      try writer.commit(jobs, under: held)
+      // Their callers need not wait for the checkpoint.
+      finish(jobs, with: nil)
+      writer.checkpointIfDue(under: held)
+    } catch {
+      finish(jobs, with: error)
+      // A log that was copied can start anew in the room it has; whatever else broke, the next
+      // transaction starts from the file as it is then.
+      if error == .full { writer.checkpoint(under: held) } else { self.writer = nil }
+    }
+  }
+
+  private func openWriter(
+    under held: borrowing WriteLock.Held
+  ) throws(StoreError) -> Writer {
+    if let writer { return writer }
+    let opened = try Writer(at: path, options: options, under: held)
+    writer = opened
+    return opened
+  }
+
+  /// Begins a transaction; false when every caller has given up meanwhile.
+  private func begin(
+    _ writer: Writer, under held: borrowing WriteLock.Held
+  ) throws(StoreError) -> Bool {
+    while waiting > 0 {
+      do throws(StoreError) {
+        // A writer that does not know our lock, the sqlite3 shell: short waits, so that callers
+        // who gave up are noticed.
+        try writer.begin(within: .milliseconds(100), under: held)
+        return true
+      } catch {
+        guard error == .busy else { throw error }
+      }
+    }
+    return false
+  }
+
+  private func finish(_ jobs: [PendingJob], with failure: StoreError?) {
+    for job in jobs {
+      if let failure { job.failure = failure }
+      job.done.raise()
+    }
+  }
+}

@@ -1,0 +1,62 @@
+import Accounts
+import CSQLite
+
+/// An open SQLite file, closed when it goes.
+///
+/// It has no lock of its own: one thread at a time.
+@safe struct Database: ~Copyable {
+  let handle: OpaquePointer
+
+  /// Opens a file that exists.
+  ///
+  /// - Parameters:
+  ///   - path: The file; SQLite is told not to create it.
+  ///   - patience: How long a statement waits for another process's lock.
+  /// - Throws: `unreadable`, with what the system said.
+  init(at path: String, patience: Duration) throws(StoreError) {
+    var opened: OpaquePointer?
+    let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
+    let code = unsafe sqlite3_open_v2(path, &opened, flags, nil)
+    guard code == SQLITE_OK, let handle = unsafe opened else {
+      let error = unsafe StoreError(code, on: opened)
+      unsafe sqlite3_close_v2(opened)
+      throw error
+    }
+    unsafe self.handle = handle
+    wait(atMost: patience)
+  }
+
+  deinit {
+    // The connection lives on until its last statement has gone.
+    unsafe sqlite3_close_v2(handle)
+  }
+
+  /// How long a statement waits from now on for another process's lock.
+  borrowing func wait(atMost patience: Duration) {
+    let (seconds, attoseconds) = patience.components
+    let milliseconds = seconds * 1_000 + attoseconds / 1_000_000_000_000_000
+    unsafe sqlite3_busy_timeout(handle, Int32(clamping: milliseconds))
+  }
+
+  /// Turns a `SQLITE_DBCONFIG_…` switch on.
+  borrowing func enable(_ option: Int32) throws(StoreError) {
+    let code = unsafe csqlite_switch(handle, option, 1)
+    guard code == SQLITE_OK else { throw unsafe StoreError(code, on: handle) }
+  }
+
+  /// Runs statements that return nothing: settings and schema, never a value from outside.
+  borrowing func execute(_ sql: String) throws(StoreError) {
+    let code = unsafe sqlite3_exec(handle, sql, nil, nil, nil)
+    guard code == SQLITE_OK else { throw unsafe StoreError(code, on: handle) }
+  }
+
+  /// Whether a transaction is open: some errors end one without being asked.
+  var isInTransaction: Bool {
+    unsafe sqlite3_get_autocommit(handle) == 0
+  }
+
+  /// Rows changed by the statement that ran last.
+  var changes: Int {
+    unsafe Int(sqlite3_changes64(handle))
+  }
+}

@@ -1,0 +1,38 @@
+package import Accounts
+
+/// Accounts, sessions and attempts in one SQLite file.
+///
+/// Beside `PATH` lie `PATH-wal` and `PATH-shm`, which belong to it and must be kept with it, and
+/// `PATH.lock`, which only has to exist. The file must lie on a local file system.
+package final class SQLiteStore: AccountStore, Sendable {
+  let readers: Readers
+  let committer: Committer
+  private let marksReader: Marks
+
+  /// Opens a database that `create` made.
+  ///
+  /// - Parameters:
+  ///   - path: The database file.
+  ///   - options: How it waits and groups.
+  /// - Throws: `unreadable` where there is none, `schema` for a newer or an older one, `corrupt`
+  ///   for a file that is no database of ours. Nothing is ever created or repaired.
+  package init(
+    at path: String, options: StoreOptions = StoreOptions()
+  ) throws(StoreError) {
+    let file = try FileIdentity(of: path)
+    readers = try Readers(at: path, file, patience: options.patience)
+    marksReader = Marks(of: path, file, patience: options.patience)
+    committer = Committer(at: path, file, options: options)
+  }
+
+  deinit {
+    committer.stop()
+  }
+
+  /// Callers that wait to write, for whoever watches the load.
+  package var waitingWriters: Int { committer.waiting }
+
+  package func marks() throws(StoreError) -> StoreMarks {
+    try marksReader.read()
+  }
+}

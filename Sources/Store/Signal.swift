@@ -1,0 +1,67 @@
+import CSystem
+import Glibc
+
+/// A point on the clock that no one can set.
+struct Deadline {
+  fileprivate let time: timespec
+
+  /// A point this long from now.
+  init(after duration: Duration) {
+    var now = timespec()
+    unsafe clock_gettime(CLOCK_MONOTONIC, &now)
+    let (seconds, attoseconds) = duration.components
+    let nanoseconds = now.tv_nsec + Int(attoseconds / 1_000_000_000)
+    time = timespec(
+      tv_sec: now.tv_sec + Int(seconds) + nanoseconds / 1_000_000_000,
+      tv_nsec: nanoseconds % 1_000_000_000)
+  }
+}
+
+/// What one thread waits for and another raises; waiting takes it down again.
+@safe final class Signal: @unchecked Sendable {
+  private let mutex: UnsafeMutablePointer<pthread_mutex_t> = .allocate(capacity: 1)
+  private let condition: UnsafeMutablePointer<pthread_cond_t> = .allocate(capacity: 1)
+  private var isRaised = false
+
+  init() {
+    unsafe pthread_mutex_init(mutex, nil)
+    var attributes = pthread_condattr_t()
+    unsafe pthread_condattr_init(&attributes)
+    unsafe pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+    unsafe pthread_cond_init(condition, &attributes)
+    unsafe pthread_condattr_destroy(&attributes)
+  }
+
+  deinit {
+    unsafe pthread_cond_destroy(condition)
+    unsafe pthread_mutex_destroy(mutex)
+    unsafe condition.deallocate()
+    unsafe mutex.deallocate()
+  }
+
+  func raise() {
+    unsafe pthread_mutex_lock(mutex)
+    isRaised = true
+    unsafe pthread_cond_signal(condition)
+    unsafe pthread_mutex_unlock(mutex)
+  }
+
+  func wait() {
+    unsafe pthread_mutex_lock(mutex)
+    while !isRaised { unsafe pthread_cond_wait(condition, mutex) }
+    isRaised = false
+    unsafe pthread_mutex_unlock(mutex)
+  }
+
+  /// Waits no longer than until the deadline; false if it passed.
+  func wait(until deadline: Deadline) -> Bool {
+    unsafe pthread_mutex_lock(mutex)
+    defer { unsafe pthread_mutex_unlock(mutex) }
+    var time = deadline.time
+    while !isRaised {
+      guard unsafe pthread_cond_timedwait(condition, mutex, &time) == 0 else { return false }
+    }
+    isRaised = false
+    return true
+  }
+}

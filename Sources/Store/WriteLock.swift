@@ -1,0 +1,81 @@
+import Accounts
+import CSystem
+import Glibc
+
+/// The lock file beside a database: every write transaction and every checkpoint of every process
+/// runs under it.
+///
+/// It queues writers where SQLite would poll, and it keeps a checkpoint from racing a commit that
+/// resets the log, which corrupts the database before SQLite 3.51.3. One thread at a time.
+final class WriteLock {
+  private let database: String
+  private let path: String
+  private var descriptor: Int32 = -1
+
+  /// Names the lock of a database; the file is opened when it is first held.
+  init(of database: String) {
+    self.database = database
+    path = database + ".lock"
+  }
+
+  deinit {
+    if descriptor >= 0 { close(descriptor) }
+  }
+
+  /// Proof that the lock is held: what writes takes it as an argument, so that it cannot be
+  /// called without.
+  struct Held: ~Copyable {
+    fileprivate init() {}
+  }
+
+  /// Waits for the lock, behind the processes that came before, and holds it meanwhile.
+  ///
+  /// - Parameter body: What is done under the lock.
+  /// - Returns: What the body returned.
+  /// - Throws: What the body threw; `unreadable` if the file can be neither opened nor locked.
+  func hold<T>(
+    _ body: (borrowing Held) throws(StoreError) -> T
+  ) throws(StoreError) -> T {
+    try acquire()
+    defer { flock(descriptor, LOCK_UN) }
+    return try body(Held())
+  }
+
+  private func acquire() throws(StoreError) {
+    while true {
+      if descriptor < 0 { descriptor = try open() }
+      guard flock(descriptor, LOCK_EX) == 0 else {
+        guard errno == EINTR else { throw failure("lock") }
+        continue
+      }
+      if isInPlace() { return }
+      // Somebody deleted it: others lock the file that is there now.
+      close(descriptor)
+      descriptor = -1
+    }
+  }
+
+  private func open() throws(StoreError) -> Int32 {
+    let opened = unsafe Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    guard opened >= 0 else { throw failure("open") }
+    // The administrator's command may run as root: the service must be able to open it too.
+    var owner = stat()
+    if geteuid() == 0, unsafe stat(database, &owner) == 0 {
+      _ = fchown(opened, owner.st_uid, owner.st_gid)
+    }
+    return opened
+  }
+
+  private func isInPlace() -> Bool {
+    var held = stat()
+    var found = stat()
+    guard unsafe fstat(descriptor, &held) == 0, unsafe stat(path, &found) == 0 else {
+      return false
+    }
+    return held.st_ino == found.st_ino && held.st_dev == found.st_dev
+  }
+
+  private func failure(_ action: String) -> StoreError {
+    .unreadable("cannot \(action) \(path): \(systemMessage(errno))")
+  }
+}

@@ -1,0 +1,163 @@
+// STATE/keys: one private key a file, the public halves readable apart.
+//
+//   set.json          0644  the public keys and which one signs: the single source of truth
+//   private/KID.pem   0400  one private key, PKCS #8
+//   refresh.secret    0400  the secret of refresh tokens, 256 bits as base64url
+//
+// A key is written before the set names it, and removed after the set has forgotten it. So a
+// crash between any two steps leaves a set whose keys are all there; at worst a private key stays
+// behind that nobody knows. Changes queue behind a lock on the directory.
+
+package import Accounts
+import CSystem
+import Glibc
+import Wire
+
+/// The key directory, as the administrator changes it.
+package struct KeyDirectory: Sendable {
+  package let path: String
+
+  package init(path: String) {
+    self.path = path
+  }
+
+  var setFile: String { path + "/set.json" }
+  var secretFile: String { path + "/refresh.secret" }
+  private var privateDirectory: String { path + "/private" }
+  func privateFile(_ kid: String) -> String { "\(privateDirectory)/\(kid).pem" }
+
+  /// Whether there is a key set.
+  package var exists: Bool { unsafe access(setFile, F_OK) == 0 }
+
+  /// Creates the directory with a current and a next key, and the refresh secret.
+  ///
+  /// A directory that a crash left without a set is begun again.
+  ///
+  /// - Throws: `KeyError` if there is a set already, or for what the system said.
+  package func create(algorithm: SignatureAlgorithm, at now: NumericDate) throws(KeyError) {
+    try KeyFile.makeDirectory(path, mode: 0o755)
+    try KeyFile.exclusively(in: path) { () throws(KeyError) in
+      try fill(algorithm, at: now)
+    }
+  }
+
+  private func fill(_ algorithm: SignatureAlgorithm, at now: NumericDate) throws(KeyError) {
+    guard !exists else { throw KeyError("\(setFile) exists: keys are rotated, never replaced") }
+    try KeyFile.makeDirectory(privateDirectory, mode: 0o700)
+    let secret: [UInt8]
+    do throws(RandomError) {
+      secret = try Random.bytes(32)
+    } catch {
+      throw KeyError(error.reason)
+    }
+    try KeyFile.write(Base64URL.encodeBytes(secret) + [0x0a], to: secretFile, mode: 0o400)
+    let current = try make(algorithm, .current, at: now)
+    let next = try make(algorithm, .next, at: now)
+    try KeyFile.write(KeySet(keys: [current, next]).file, to: setFile, mode: 0o644)
+  }
+
+  /// The keys of the set.
+  ///
+  /// - Throws: `KeyError` if there is no usable set.
+  package func list() throws(KeyError) -> [ListedKey] {
+    try load().keys
+  }
+
+  /// Signs with the next key from now on, keeps the current one as previous, makes another next.
+  ///
+  /// - Parameters:
+  ///   - now: When the key made now was created.
+  ///   - algorithm: Of the key made now; that of the key that signs from now on if nil.
+  /// - Returns: The `kid` that signs from now on, nil if there is no next key.
+  /// - Throws: `KeyError` if a key cannot be read or written; the set is then as it was.
+  package func rotate(
+    at now: NumericDate, algorithm: SignatureAlgorithm?
+  ) throws(KeyError) -> String? {
+    try KeyFile.exclusively(in: path) { () throws(KeyError) in
+      try turn(at: now, algorithm)
+    }
+  }
+
+  private func turn(
+    at now: NumericDate, _ algorithm: SignatureAlgorithm?
+  ) throws(KeyError) -> String? {
+    var set = try load()
+    guard let next = set.keys.firstIndex(where: { $0.status == .next }) else { return nil }
+    let chosen = set.keys[next]
+    // The key that will sign must be readable before the set says so.
+    _ = try signingKey(chosen)
+    for index in set.keys.indices where set.keys[index].status == .current {
+      set.keys[index].status = .previous
+    }
+    set.keys[next].status = .current
+    set.keys.append(try make(algorithm ?? chosen.algorithm, .next, at: now))
+    try KeyFile.write(set.file, to: setFile, mode: 0o644)
+    return chosen.kid
+  }
+
+  /// Forgets previous keys: tokens they signed are refused from now on.
+  ///
+  /// - Parameter kid: This one alone; all of them if nil.
+  /// - Returns: The `kid`s retired.
+  /// - Throws: `KeyError` for a key that is not previous, or for what the system said.
+  package func retire(kid: String?) throws(KeyError) -> [String] {
+    try KeyFile.exclusively(in: path) { () throws(KeyError) in try forget(kid) }
+  }
+
+  private func forget(_ kid: String?) throws(KeyError) -> [String] {
+    var set = try load()
+    if let kid, set.keys.first(where: { $0.kid == kid })?.status != .previous {
+      throw KeyError("\(kid) is no previous key: rotate first")
+    }
+    let retired = set.keys.filter { $0.status == .previous && (kid == nil || $0.kid == kid) }
+      .map(\.kid)
+    guard !retired.isEmpty else { return [] }
+    set.keys.removeAll { retired.contains($0.kid) }
+    try KeyFile.write(set.file, to: setFile, mode: 0o644)
+    for kid in retired { _ = unsafe unlink(privateFile(kid)) }
+    try KeyFile.synchronize(privateDirectory)
+    return retired
+  }
+
+  func load() throws(KeyError) -> KeySet {
+    let bytes = try KeyFile.read(setFile, secret: false)
+    do throws(KeyError) {
+      return try KeySet(bytes)
+    } catch {
+      throw KeyError("\(setFile) \(error.reason)")
+    }
+  }
+
+  /// The private half of a listed key.
+  func signingKey(_ listed: ListedKey) throws(KeyError) -> SigningKey {
+    let file = privateFile(listed.kid)
+    let bytes = try KeyFile.read(file, secret: true)
+    do throws(KeyError) {
+      let key = try SigningKey(pem: bytes, listed.algorithm)
+      guard key.kid == listed.kid else { throw KeyError("is not the key its name says") }
+      // A file may state a public half that its private half does not have.
+      guard let probe = try? key.sign(Array(listed.kid.utf8)),
+        listed.key.verify(probe[...], over: Array(listed.kid.utf8)[...])
+      else { throw KeyError("does not match its public half") }
+      return key
+    } catch {
+      throw KeyError("\(file) \(error.reason)")
+    }
+  }
+
+  /// The secret of refresh tokens.
+  func refreshSecret() throws(KeyError) -> [UInt8] {
+    let text = try KeyFile.read(secretFile, secret: true)
+    guard text.last == 0x0a, let secret = Base64URL.decode(text.dropLast()), secret.count == 32
+    else { throw KeyError("\(secretFile) is not 32 bytes of base64url in one line") }
+    return secret
+  }
+
+  private func make(
+    _ algorithm: SignatureAlgorithm, _ status: KeyStatus, at now: NumericDate
+  ) throws(KeyError) -> ListedKey {
+    let key = try SigningKey.generate(algorithm)
+    try KeyFile.write(try key.pem(), to: privateFile(key.kid), mode: 0o400)
+    return ListedKey(key: key.verification, status: status, createdAt: now)
+  }
+}

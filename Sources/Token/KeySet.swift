@@ -1,0 +1,96 @@
+package import Accounts
+import Wire
+
+/// Where a signing key is in its life.
+package enum KeyStatus: String, Sendable {
+  /// Published, so that others know it before it signs.
+  case next
+  /// Signs.
+  case current
+  /// Signs no more, still verifies.
+  case previous
+}
+
+/// A public key and its place in the set.
+package struct ListedKey: Sendable {
+  package let key: VerificationKey
+  package var status: KeyStatus
+  package let createdAt: NumericDate
+
+  package var kid: String { key.kid }
+  package var algorithm: SignatureAlgorithm { key.algorithm }
+}
+
+/// The public keys with their states, as `set.json` holds them.
+///
+/// RFC 7517 §5, with the members `status` and `created_at` of our own (§4 allows them).
+package struct KeySet: Sendable {
+  package var keys: [ListedKey]
+
+  init(keys: [ListedKey]) {
+    self.keys = keys
+  }
+
+  /// The key that signs.
+  package var current: ListedKey? { keys.first { $0.status == .current } }
+
+  /// Reads a set.
+  ///
+  /// - Throws: `KeyError` unless every key is whole, its `kid` is its thumbprint, no key stands
+  ///   twice, and exactly one is current.
+  init(_ bytes: [UInt8]) throws(KeyError) {
+    guard let object = (try? JSON.parse(bytes, maximumDepth: 4))?.objectValue,
+      let values = object["keys"]?.arrayValue
+    else { throw KeyError("is no JSON Web Key Set") }
+    var keys: [ListedKey] = []
+    for value in values { keys.append(try KeySet.key(value)) }
+    guard Set(keys.map(\.kid)).count == keys.count else { throw KeyError("has a key twice") }
+    guard keys.count(where: { $0.status == .current }) == 1 else {
+      throw KeyError("must have exactly one current key")
+    }
+    self.keys = keys
+  }
+
+  private static func key(_ value: JSON) throws(KeyError) -> ListedKey {
+    guard let object = value.objectValue,
+      let algorithm = object["alg"]?.stringValue.flatMap(SignatureAlgorithm.init),
+      let status = object["status"]?.stringValue.flatMap(KeyStatus.init),
+      let createdAt = object["created_at"]?.integerValue
+    else { throw KeyError("has a key without alg, status or created_at") }
+    let names = algorithm.isEdwards ? ["x"] : ["x", "y"]
+    let coordinates = names.compactMap { object[$0]?.stringValue }
+      .compactMap { Base64URL.decode($0.utf8) }
+    let key = try VerificationKey(unproven: algorithm, coordinates: coordinates)
+    for (name, expected) in key.members + [("kid", .string(key.kid)), ("use", .string("sig"))]
+    where object[name] != expected {
+      throw KeyError("has a key whose \(name) is wrong")
+    }
+    return ListedKey(
+      key: key, status: status, createdAt: NumericDate(seconds: createdAt))
+  }
+
+  /// The set as it is kept: one line, a newline.
+  var file: [UInt8] {
+    encode { listed in
+      [
+        ("status", .string(listed.status.rawValue)),
+        ("created_at", .integer(listed.createdAt.seconds)),
+      ]
+    } + [0x0a]
+  }
+
+  /// The set as it is published: public members alone.
+  package var published: [UInt8] { encode { _ in [] } }
+
+  private func encode(_ more: (ListedKey) -> [(String, JSON)]) -> [UInt8] {
+    let values = keys.map { listed in
+      JSON.object(
+        JSONObject(
+          listed.key.members + [
+            ("kid", .string(listed.kid)), ("alg", .string(listed.algorithm.rawValue)),
+            ("use", .string("sig")),
+          ] + more(listed)))
+    }
+    return JSON.object(JSONObject([("keys", .array(values))])).encode()
+  }
+}

@@ -1,0 +1,135 @@
+package import Accounts
+import Synchronization
+import Wire
+
+/// The keys of a running program: they verify, and where it may, sign.
+///
+/// It reads the directory again when `set.json` has changed, so a rotation or a retirement
+/// reaches every program at its next request.
+package final class KeyStore: Sendable {
+  /// What one version of the directory holds.
+  private final class Keys: Sendable {
+    let stamp: KeyFile.Stamp
+    let set: KeySet
+    let signing: SigningKey?
+    let refreshSecret: [UInt8]
+    let revision: UInt64
+
+    init(_ directory: KeyDirectory, signing: Bool, revision: UInt64) throws(KeyError) {
+      // The stamp comes first: a change during the reading is read again.
+      guard let stamp = KeyFile.stamp(directory.setFile) else {
+        throw KeyError("\(directory.setFile) is not there; tallystick init creates it")
+      }
+      let set = try directory.load()
+      guard let current = set.current else { throw KeyError("\(directory.setFile) has no key") }
+      self.stamp = stamp
+      self.set = set
+      self.signing = signing ? try directory.signingKey(current) : nil
+      refreshSecret = signing ? try directory.refreshSecret() : []
+      self.revision = revision
+    }
+  }
+
+  private let directory: KeyDirectory
+  private let signs: Bool
+  private let keys: Mutex<Keys>
+
+  /// Reads the directory.
+  ///
+  /// - Parameters:
+  ///   - directory: Its path.
+  ///   - signing: Whether the private key and the refresh secret are needed; a program that only
+  ///     verifies never opens them.
+  /// - Throws: `KeyError` in one line for whatever is missing, open to others, or wrong; nothing
+  ///   is ever created.
+  package init(directory: String, signing: Bool) throws(KeyError) {
+    self.directory = KeyDirectory(path: directory)
+    signs = signing
+    keys = Mutex(try Keys(self.directory, signing: signing, revision: 1))
+  }
+
+  /// Reads the directory again if its set has changed: one `stat` if it has not.
+  ///
+  /// - Throws: `KeyError` while the directory is not right; whoever verifies must then deny.
+  package func refresh() throws(KeyError) {
+    guard KeyFile.stamp(directory.setFile) != current.stamp else { return }
+    // Under the lock: of two threads that read at once, the one with the older set could come
+    // last, and both would give their sets the same revision.
+    try keys.withLock { keys throws(KeyError) in
+      guard KeyFile.stamp(directory.setFile) != keys.stamp else { return }
+      keys = try Keys(directory, signing: signs, revision: keys.revision + 1)
+    }
+  }
+
+  /// Changes with every reading: what was verified before may not count any more.
+  package var revision: UInt64 { current.revision }
+
+  /// The public keys as they are published.
+  package func jwks() -> [UInt8] { current.set.published }
+
+  private var current: Keys { keys.withLock { $0 } }
+
+  /// Signs an access token.
+  ///
+  /// - Throws: `TokenError.signing` if it cannot.
+  package func issue(_ claims: AccessClaims) throws(TokenError) -> String {
+    guard let key = current.signing else { throw .signing }
+    return try UnverifiedJWS.sign(
+      header: [
+        ("alg", .string(key.algorithm.rawValue)), ("kid", .string(key.kid)),
+        ("typ", .string("at+jwt")),
+      ], payload: claims.members
+    ) { input throws(TokenError) in try key.sign(input) }
+  }
+
+  /// Makes a refresh token; the same claims make the same bytes.
+  ///
+  /// - Throws: `TokenError.signing` if this program holds no secret.
+  package func issueRefresh(_ claims: RefreshClaims) throws(TokenError) -> String {
+    let secret = current.refreshSecret
+    guard !secret.isEmpty else { throw .signing }
+    return try UnverifiedJWS.sign(
+      header: [("alg", .string("HS256")), ("typ", .string("rt+jwt"))], payload: claims.members
+    ) { input in hmacSHA256(key: secret, input) }
+  }
+
+  /// Verifies an access token.
+  ///
+  /// - Parameters:
+  ///   - token: The compact serialization.
+  ///   - issuer: What `iss` must be.
+  ///   - audience: What `aud` must be or contain.
+  ///   - now: The time of the request.
+  ///   - leeway: How far clocks may differ.
+  ///   - maximumLifetime: The longest life that is believed.
+  ///   - allowExpired: Whether `exp` may lie in the past.
+  /// - Returns: The token, its claims all held.
+  /// - Throws: What does not hold.
+  package func verifyAccess(
+    _ token: [UInt8], issuer: String, audience: String, at now: NumericDate, leeway: Duration,
+    maximumLifetime: Duration, allowExpired: Bool = false
+  ) throws(TokenError) -> VerifiedAccessToken {
+    let unverified = try UnverifiedJWS(token)
+    let keys = current.set.keys
+    guard let kid = unverified.keyID,
+      let listed = keys.first(where: { hasSameBytes($0.kid, kid) })
+    else { throw .unknownKey }
+    return try unverified.accessToken(
+      signedBy: listed.key,
+      AccessExpectation(
+        issuer: issuer, audience: audience, now: now, leeway: leeway,
+        maximumLifetime: maximumLifetime, allowsExpired: allowExpired))
+  }
+
+  /// Verifies a refresh token.
+  ///
+  /// - Throws: What does not hold.
+  package func verifyRefresh(
+    _ token: [UInt8], issuer: String, at now: NumericDate
+  ) throws(TokenError) -> VerifiedRefreshToken {
+    let secret = current.refreshSecret
+    guard !secret.isEmpty else { throw .unknownKey }
+    return try UnverifiedJWS(token).refreshToken(
+      authenticatedBy: secret, issuer: issuer, at: now)
+  }
+}

@@ -1,0 +1,50 @@
+// PKCS #8 as OpenSSL writes it, and nothing else: RFC 5958 §2 around RFC 5915 §3 for P-256, RFC 8410
+// §7 for Ed25519. One form a key, so reading it is comparing bytes.
+
+/// The numbers of a private key.
+struct PrivateKeyInfo: Equatable {
+  /// The private number of P-256, or the seed of Ed25519; 32 bytes.
+  let number: [UInt8]
+  /// The point's x and y; none for Ed25519, whose file does not state it.
+  let point: [UInt8]
+
+  /// Reads the DER of a key of this algorithm; nil for any other form.
+  init?(_ der: [UInt8], _ algorithm: SignatureAlgorithm) {
+    let parts = algorithm.isEdwards ? PrivateKeyInfo.ed25519 : PrivateKeyInfo.p256
+    var rest = der[...]
+    var found: [[UInt8]] = []
+    for part in parts {
+      guard rest.starts(with: part.head), rest.count >= part.head.count + part.count else {
+        return nil
+      }
+      found.append(Array(rest.dropFirst(part.head.count).prefix(part.count)))
+      rest = rest.dropFirst(part.head.count + part.count)
+    }
+    guard rest.isEmpty else { return nil }
+    number = found[0]
+    point = found.dropFirst().first ?? []
+  }
+
+  /// Constant bytes, and how many of the key follow them.
+  private typealias Part = (head: [UInt8], count: Int)
+
+  private static let p256: [Part] = [
+    (
+      [
+        0x30, 0x81, 0x87, 0x02, 0x01, 0x00, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d,
+        0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x04, 0x6d, 0x30,
+        0x6b, 0x02, 0x01, 0x01, 0x04, 0x20,
+      ], 32
+    ),
+    ([0xa1, 0x44, 0x03, 0x42, 0x00, 0x04], 64),
+  ]
+
+  private static let ed25519: [Part] = [
+    (
+      [
+        0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04,
+        0x20,
+      ], 32
+    )
+  ]
+}

@@ -1,0 +1,122 @@
+import CCrypto
+import Wire
+
+/// A private key, and its public half.
+@safe package final class SigningKey: @unchecked Sendable {
+  package let verification: VerificationKey
+  private let key: OpaquePointer
+
+  package var kid: String { verification.kid }
+  package var algorithm: SignatureAlgorithm { verification.algorithm }
+
+  /// Makes a new key from the system's random source.
+  ///
+  /// - Throws: `KeyError` if OpenSSL cannot.
+  package static func generate(_ algorithm: SignatureAlgorithm) throws(KeyError) -> SigningKey {
+    let made = unsafe algorithm.isEdwards ? ts_generate_ed25519() : ts_generate_p256()
+    guard let made = unsafe made else { throw KeyError("cannot generate a key") }
+    defer { unsafe EVP_PKEY_free(made) }
+    return try SigningKey(pem: try unsafe pem(of: made), algorithm)
+  }
+
+  /// Reads a key from PKCS #8 PEM, in the one form that OpenSSL writes.
+  ///
+  /// - Throws: `KeyError` for anything but one key of this algorithm.
+  package init(pem: [UInt8], _ algorithm: SignatureAlgorithm) throws(KeyError) {
+    guard let der = SigningKey.der(pem), let info = PrivateKeyInfo(der, algorithm) else {
+      throw KeyError("is no private key for \(algorithm.rawValue) in PKCS #8 PEM")
+    }
+    let made: OpaquePointer?
+    if algorithm.isEdwards {
+      unsafe made = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nil, info.number, 32)
+    } else {
+      unsafe made = ts_p256([4] + info.point, info.number.reversed())
+    }
+    guard let made = unsafe made else {
+      ERR_clear_error()
+      throw KeyError("is no key of its curve")
+    }
+    unsafe key = made
+    do throws(KeyError) {
+      verification = try VerificationKey(
+        algorithm: algorithm,
+        coordinates: algorithm.isEdwards
+          ? [unsafe SigningKey.edwardsPoint(of: made)]
+          : [Array(info.point.prefix(32)), Array(info.point.suffix(32))])
+    } catch {
+      unsafe EVP_PKEY_free(made)
+      throw error
+    }
+  }
+
+  deinit {
+    unsafe EVP_PKEY_free(key)
+  }
+
+  /// The signature in the form a JWS carries: 64 bytes.
+  ///
+  /// - Throws: `TokenError.signing` if OpenSSL cannot.
+  package func sign(_ message: [UInt8]) throws(TokenError) -> [UInt8] {
+    guard let context = unsafe EVP_MD_CTX_new() else { throw .signing }
+    defer { unsafe EVP_MD_CTX_free(context) }
+    let digest = unsafe algorithm.isEdwards ? nil : EVP_sha256()
+    var signature = [UInt8](repeating: 0, count: 80)
+    var count = signature.count
+    guard unsafe EVP_DigestSignInit(context, nil, digest, nil, key) == 1,
+      unsafe EVP_DigestSign(context, &signature, &count, message, message.count) == 1
+    else { throw .signing }
+    signature.removeLast(signature.count - count)
+    guard !algorithm.isEdwards else { return signature }
+    guard let raw = ECDSASignature.raw(signature) else { throw .signing }
+    return raw
+  }
+
+  /// The key as PKCS #8 PEM.
+  ///
+  /// - Throws: `KeyError` if OpenSSL cannot.
+  package func pem() throws(KeyError) -> [UInt8] {
+    try unsafe SigningKey.pem(of: key)
+  }
+
+  private static func pem(of key: OpaquePointer) throws(KeyError) -> [UInt8] {
+    guard let sink = unsafe BIO_new(BIO_s_mem()) else { throw KeyError("no memory for a key") }
+    defer { unsafe BIO_free(sink) }
+    guard unsafe PEM_write_bio_PKCS8PrivateKey(sink, key, nil, nil, 0, nil, nil) == 1 else {
+      throw KeyError("cannot write a key")
+    }
+    var bytes = [UInt8](repeating: 0, count: 4_096)
+    let count = unsafe BIO_read(sink, &bytes, Int32(bytes.count))
+    guard count > 0 else { throw KeyError("cannot write a key") }
+    return Array(bytes.prefix(Int(count)))
+  }
+
+  /// The DER inside PEM armour of an unencrypted PKCS #8 key.
+  ///
+  /// RFC 7468 §10.
+  private static func der(_ pem: [UInt8]) -> [UInt8]? {
+    guard let source = unsafe BIO_new_mem_buf(pem, Int32(pem.count)) else { return nil }
+    var name: UnsafeMutablePointer<CChar>?
+    var header: UnsafeMutablePointer<CChar>?
+    var data: UnsafeMutablePointer<UInt8>?
+    var count = 0
+    defer {
+      unsafe BIO_free(source)
+      unsafe ts_free(name)
+      unsafe ts_free(header)
+      unsafe ts_free(data)
+    }
+    guard unsafe PEM_read_bio(source, &name, &header, &data, &count) == 1,
+      let label = unsafe name, unsafe String(cString: label) == "PRIVATE KEY"
+    else {
+      ERR_clear_error()
+      return nil
+    }
+    return unsafe Array(UnsafeBufferPointer(start: data, count: count))
+  }
+
+  private static func edwardsPoint(of key: OpaquePointer) -> [UInt8] {
+    var point = [UInt8](repeating: 0, count: 32)
+    var count = point.count
+    return unsafe EVP_PKEY_get_raw_public_key(key, &point, &count) == 1 ? point : []
+  }
+}

@@ -1,0 +1,127 @@
+import CCrypto
+import Synchronization
+import Wire
+
+/// The public half of a signing key.
+///
+/// Immutable but for one thing that is made when it is first needed: OpenSSL's context. Most
+/// requests a CGI program answers verify nothing, and OpenSSL's start is half of such a program's.
+/// Each verification copies that context: preparing another would look up algorithms under
+/// OpenSSL's locks, and cost ten times as much.
+@safe package final class VerificationKey: @unchecked Sendable {
+  package let algorithm: SignatureAlgorithm
+  /// x and y, or the one coordinate of an Edwards curve; 32 bytes each.
+  let coordinates: [[UInt8]]
+  /// The RFC 7638 thumbprint, base64url.
+  package let kid: String
+  /// The address of a context that is only ever copied from, which any number of threads may do
+  /// at once; 0 until it is made.
+  private let prepared = Atomic<UInt>(0)
+
+  /// Makes a key of its coordinates.
+  ///
+  /// - Throws: `KeyError` for a point that is not on the curve, or of another length.
+  package convenience init(
+    algorithm: SignatureAlgorithm, coordinates: [[UInt8]]
+  ) throws(KeyError) {
+    try self.init(unproven: algorithm, coordinates: coordinates)
+    guard unsafe context() != nil else { throw KeyError("a public key is no point of its curve") }
+  }
+
+  /// Makes a key of coordinates that are proven when they are first used: one that is no point of
+  /// its curve verifies nothing.
+  ///
+  /// - Throws: `KeyError` for coordinates of another length.
+  init(unproven algorithm: SignatureAlgorithm, coordinates: [[UInt8]]) throws(KeyError) {
+    let isWhole = coordinates.allSatisfy { $0.count == 32 }
+    guard isWhole, coordinates.count == (algorithm.isEdwards ? 1 : 2) else {
+      throw KeyError("a public key has coordinates of a wrong length")
+    }
+    self.algorithm = algorithm
+    self.coordinates = coordinates
+    kid = VerificationKey.thumbprint(algorithm, coordinates)
+  }
+
+  deinit {
+    unsafe EVP_MD_CTX_free(OpaquePointer(bitPattern: prepared.load(ordering: .acquiring)))
+  }
+
+  /// The prepared context; nil if the coordinates are no point of the curve.
+  private func context() -> OpaquePointer? {
+    if let made = unsafe OpaquePointer(bitPattern: prepared.load(ordering: .acquiring)) {
+      return unsafe made
+    }
+    guard let made = unsafe prepare() else {
+      ERR_clear_error()
+      return nil
+    }
+    let (isFirst, other) = prepared.compareExchange(
+      expected: 0, desired: UInt(bitPattern: made), ordering: .acquiringAndReleasing)
+    guard !isFirst else { return unsafe made }
+    // Another thread was faster; its context is as good.
+    unsafe EVP_MD_CTX_free(made)
+    return unsafe OpaquePointer(bitPattern: other)
+  }
+
+  private func prepare() -> OpaquePointer? {
+    let key: OpaquePointer?
+    if algorithm.isEdwards {
+      unsafe key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nil, coordinates[0], 32)
+    } else {
+      // OpenSSL refuses a point that is not on the curve.
+      unsafe key = ts_p256([4] + coordinates[0] + coordinates[1], nil)
+    }
+    guard let key = unsafe key else { return nil }
+    // The context keeps a reference of its own.
+    defer { unsafe EVP_PKEY_free(key) }
+    guard let context = unsafe EVP_MD_CTX_new() else { return nil }
+    let digest = unsafe algorithm.isEdwards ? nil : EVP_sha256()
+    guard unsafe EVP_DigestVerifyInit(context, nil, digest, nil, key) == 1 else {
+      unsafe EVP_MD_CTX_free(context)
+      return nil
+    }
+    return unsafe context
+  }
+
+  /// Whether a signature is this key's over these bytes.
+  ///
+  /// RFC 7515 §5.2, RFC 7518 §3.4 (ES256: exactly r and s of 32 bytes), RFC 8037 §3.1.
+  package func verify(_ signature: ArraySlice<UInt8>, over message: ArraySlice<UInt8>) -> Bool {
+    guard signature.count == 64 else { return false }
+    let presented = algorithm.isEdwards ? Array(signature) : ECDSASignature.der(signature)
+    guard let presented, let prepared = unsafe context(), let context = unsafe EVP_MD_CTX_new()
+    else { return false }
+    defer { unsafe EVP_MD_CTX_free(context) }
+    guard unsafe EVP_MD_CTX_copy_ex(context, prepared) == 1 else { return false }
+    let isValid = unsafe message.withUnsafeBufferPointer { message in
+      unsafe EVP_DigestVerify(
+        context, presented, presented.count, message.baseAddress, message.count) == 1
+    }
+    // A refused signature leaves its reason in the thread's queue, which nobody reads.
+    if !isValid { ERR_clear_error() }
+    return isValid
+  }
+
+  /// The members that make the key, sorted by name: what is public, and what is thumbprinted.
+  var members: [(String, JSON)] {
+    VerificationKey.members(algorithm, coordinates)
+  }
+
+  private static func members(
+    _ algorithm: SignatureAlgorithm, _ coordinates: [[UInt8]]
+  ) -> [(String, JSON)] {
+    let named = zip(["x", "y"], coordinates).map { ($0, JSON.string(Base64URL.encode($1))) }
+    return [
+      ("crv", .string(algorithm.isEdwards ? "Ed25519" : "P-256")),
+      ("kty", .string(algorithm.isEdwards ? "OKP" : "EC")),
+    ] + named
+  }
+
+  /// RFC 7638 §3; RFC 8037 §2.
+  private static func thumbprint(
+    _ algorithm: SignatureAlgorithm, _ coordinates: [[UInt8]]
+  ) -> String {
+    Base64URL.encode(
+      sha256(JSON.object(JSONObject(members(algorithm, coordinates))).encode()))
+  }
+}

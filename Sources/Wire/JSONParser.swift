@@ -1,0 +1,221 @@
+// A strict reader: UTF-8 without a BOM, no member twice (also when one spelling is escaped), no
+// trailing comma, comment or byte, a bound on the depth. What two readers could understand
+// differently is refused. RFC 8259, RFC 7493 §2.
+
+/// Why bytes are no JSON text.
+package enum JSONError: Error, Equatable, Sendable {
+  case syntax(offset: Int)
+  case encoding(offset: Int)
+  case duplicateMember(offset: Int)
+  case tooDeep(offset: Int)
+}
+
+extension JSON {
+  /// Reads one JSON text, nothing before and only white space after it.
+  ///
+  /// - Parameters:
+  ///   - bytes: The text in UTF-8.
+  ///   - maximumDepth: How deep arrays and objects may nest.
+  /// - Returns: The value.
+  /// - Throws: What is wrong first, and where.
+  package static func parse(
+    _ bytes: [UInt8], maximumDepth: Int = 16
+  ) throws(JSONError) -> JSON {
+    var parser = JSONParser(bytes: bytes, maximumDepth: maximumDepth)
+    let value = try parser.value(depth: 0)
+    parser.skipSpace()
+    guard parser.position == bytes.count else { throw .syntax(offset: parser.position) }
+    return value
+  }
+}
+
+/// The members of an object so far.
+private struct Members {
+  private(set) var list: [(String, JSON)] = []
+  private var names: Set<[UInt8]> = []
+
+  mutating func append(_ name: String, _ value: JSON) {
+    list.append((name, value))
+  }
+
+  /// Whether no member has this name yet, byte for byte; asked once a member, before it is added.
+  mutating func isNew(_ name: String) -> Bool {
+    // An object of ours has a dozen members: comparing them beats hashing them. A stranger's
+    // object has as many as it likes, and must not cost their square.
+    guard list.count >= 16 else { return !list.contains { hasSameBytes($0.0, name) } }
+    if names.isEmpty { names = Set(list.map { Array($0.0.utf8) }) }
+    return names.insert(Array(name.utf8)).inserted
+  }
+}
+
+private struct JSONParser {
+  let bytes: [UInt8]
+  let maximumDepth: Int
+  var position = 0
+
+  init(bytes: [UInt8], maximumDepth: Int) {
+    self.bytes = bytes
+    self.maximumDepth = maximumDepth
+  }
+
+  private var next: UInt8? { position < bytes.count ? bytes[position] : nil }
+
+  mutating func skipSpace() {
+    while let byte = next, byte == 0x20 || byte == 0x0a || byte == 0x0d || byte == 0x09 {
+      position += 1
+    }
+  }
+
+  mutating func value(depth: Int) throws(JSONError) -> JSON {
+    skipSpace()
+    switch next {
+    case UInt8(ascii: "{"):
+      guard depth < maximumDepth else { throw .tooDeep(offset: position) }
+      return .object(try object(depth: depth + 1))
+    case UInt8(ascii: "["):
+      guard depth < maximumDepth else { throw .tooDeep(offset: position) }
+      return .array(try array(depth: depth + 1))
+    case UInt8(ascii: "\""): return .string(try string())
+    case UInt8(ascii: "t"): return try literal("true", .bool(true))
+    case UInt8(ascii: "f"): return try literal("false", .bool(false))
+    case UInt8(ascii: "n"): return try literal("null", .null)
+    default: return .number(try number())
+    }
+  }
+
+  private mutating func literal(_ name: StaticString, _ value: JSON) throws(JSONError) -> JSON {
+    guard bytes[position...].starts(with: name.description.utf8) else {
+      throw .syntax(offset: position)
+    }
+    position += name.utf8CodeUnitCount
+    return value
+  }
+
+  /// Takes one expected byte after white space.
+  private mutating func take(_ byte: UInt8) -> Bool {
+    skipSpace()
+    guard next == byte else { return false }
+    position += 1
+    return true
+  }
+
+  private mutating func object(depth: Int) throws(JSONError) -> JSONObject {
+    position += 1
+    var members = Members()
+    if take(UInt8(ascii: "}")) { return JSONObject([]) }
+    repeat {
+      skipSpace()
+      let start = position
+      guard next == UInt8(ascii: "\"") else { throw .syntax(offset: position) }
+      let name = try string()
+      guard members.isNew(name) else { throw .duplicateMember(offset: start) }
+      guard take(UInt8(ascii: ":")) else { throw .syntax(offset: position) }
+      members.append(name, try value(depth: depth))
+    } while take(UInt8(ascii: ","))
+    guard take(UInt8(ascii: "}")) else { throw .syntax(offset: position) }
+    return JSONObject(members.list)
+  }
+
+  private mutating func array(depth: Int) throws(JSONError) -> [JSON] {
+    position += 1
+    var values: [JSON] = []
+    if take(UInt8(ascii: "]")) { return [] }
+    repeat { values.append(try value(depth: depth)) } while take(UInt8(ascii: ","))
+    guard take(UInt8(ascii: "]")) else { throw .syntax(offset: position) }
+    return values
+  }
+
+  private mutating func number() throws(JSONError) -> JSONNumber {
+    let start = position
+    if next == UInt8(ascii: "-") { position += 1 }
+    let first = position
+    try digits()
+    guard bytes[first] != UInt8(ascii: "0") || position == first + 1 else {
+      throw .syntax(offset: first)
+    }
+    if next == UInt8(ascii: ".") {
+      position += 1
+      try digits()
+    }
+    if let byte = next, byte | 0x20 == UInt8(ascii: "e") {
+      position += 1
+      if next == UInt8(ascii: "+") || next == UInt8(ascii: "-") { position += 1 }
+      try digits()
+    }
+    return JSONNumber(literal: bytes[start..<position])
+  }
+
+  private mutating func digits() throws(JSONError) {
+    let start = position
+    while let byte = next, isDigit(byte) { position += 1 }
+    guard position > start else { throw .syntax(offset: position) }
+  }
+
+  private mutating func string() throws(JSONError) -> String {
+    position += 1
+    let start = position
+    // Almost every string has no escape and is taken as it lies.
+    while let byte = next, byte >= 0x20, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") {
+      position += 1
+    }
+    var text = bytes[start..<position]
+    while let byte = next {
+      position += 1
+      switch byte {
+      case UInt8(ascii: "\""):
+        guard let string = String(validating: text, as: UTF8.self) else {
+          throw .encoding(offset: start)
+        }
+        return string
+      case UInt8(ascii: "\\"): text.append(contentsOf: try escape())
+      case 0..<0x20: throw .syntax(offset: position - 1)
+      default: text.append(byte)
+      }
+    }
+    throw .syntax(offset: position)
+  }
+
+  private mutating func escape() throws(JSONError) -> [UInt8] {
+    guard let byte = next else { throw .syntax(offset: position) }
+    position += 1
+    switch byte {
+    case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): return [byte]
+    case UInt8(ascii: "b"): return [0x08]
+    case UInt8(ascii: "f"): return [0x0c]
+    case UInt8(ascii: "n"): return [0x0a]
+    case UInt8(ascii: "r"): return [0x0d]
+    case UInt8(ascii: "t"): return [0x09]
+    case UInt8(ascii: "u"): return Array(String(try escapedScalar()).utf8)
+    default: throw .syntax(offset: position - 1)
+    }
+  }
+
+  /// One `\u` escape, or two that make a surrogate pair; a lone surrogate is no character.
+  private mutating func escapedScalar() throws(JSONError) -> Unicode.Scalar {
+    let start = position
+    let high = try hexadecimal()
+    if let scalar = Unicode.Scalar(high) { return scalar }
+    guard (0xd800..<0xdc00).contains(high), bytes[position...].starts(with: "\\u".utf8) else {
+      throw .encoding(offset: start)
+    }
+    position += 2
+    let low = try hexadecimal()
+    guard (0xdc00..<0xe000).contains(low),
+      let scalar = Unicode.Scalar(0x10000 + (high - 0xd800) << 10 + (low - 0xdc00))
+    else { throw .encoding(offset: start) }
+    return scalar
+  }
+
+  private mutating func hexadecimal() throws(JSONError) -> UInt32 {
+    guard bytes.count - position >= 4 else { throw .syntax(offset: bytes.count) }
+    var value: UInt32 = 0
+    for _ in 0..<4 {
+      guard let digit = Character(Unicode.Scalar(bytes[position])).hexDigitValue else {
+        throw .syntax(offset: position)
+      }
+      value = value << 4 | UInt32(digit)
+      position += 1
+    }
+    return value
+  }
+}

@@ -1,0 +1,48 @@
+import Accounts
+import Endpoint
+import PasswordHash
+import Store
+import Token
+
+let initCommands = [
+  Command(
+    path: ["init"],
+    options: [
+      Option(name: "--algorithm", value: "ALG", meaning: "of access tokens: ES256 or Ed25519"),
+      Option(
+        name: "--words", value: "FILE",
+        meaning: "common passwords, one a line; Debian's python3-zxcvbn otherwise"),
+    ],
+    summary: "create the state directory: the store, the keys, the blocklist"
+  ) { arguments in
+    let settings = try Context.settings()
+    let algorithm = try algorithm(arguments.options["--algorithm"]) ?? .es256
+    guard !exists(settings.database) else {
+      throw Refused(line: "\(settings.database) exists: init creates, it never replaces")
+    }
+    let words = try blocklist(arguments.options["--words"])
+    try makePrivateDirectory(settings.state)
+    try writeFile(settings.blocklist, words)
+    let keys = KeyDirectory(path: settings.keys)
+    if !keys.exists { try keys.create(algorithm: algorithm, at: Clock.now()) }
+    // Last, because it is what says that everything is there.
+    try SQLiteStore.create(at: settings.database)
+    Context.note("init")
+    printLine("created \(settings.state)")
+  }
+]
+
+private let debianWords = "/usr/lib/python3/dist-packages/zxcvbn/frequency_lists.py"
+
+/// The blocklist's contents, from a list of the administrator's or Debian's.
+private func blocklist(_ file: String?) throws -> [UInt8] {
+  guard let bytes = readFile(file ?? debianWords) else {
+    throw Refused(
+      line: file.map { "cannot read \($0)" }
+        ?? "no list of common passwords: install Debian's python3-zxcvbn, or name one with --words")
+  }
+  let words =
+    file == nil ? Blocklist.words(inFrequencyLists: bytes) : Blocklist.words(inLines: bytes)
+  guard !words.isEmpty else { throw Refused(line: "\(file ?? debianWords) has no words") }
+  return Blocklist.build(from: words)
+}

@@ -1,0 +1,221 @@
+import Accounts
+import FastCGI
+import Foundation
+import Store
+import Testing
+import Token
+
+@testable import Endpoint
+
+/// A state directory, its gate, and one account with a session.
+private final class Host {
+  let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
+    "tallystick-gate-\(UUID().uuidString)")
+  let keys: KeyStore
+  let signer: KeyStore
+  let store: SQLiteStore
+  let settings: Settings
+  let gate: Gate
+  let account: Account
+  let now = NumericDate(seconds: 1_800_000_000)
+
+  init() throws {
+    let path = folder.path
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    settings = try Settings { name in
+      ["TALLYSTICK_ISSUER": "https://a.test", "TALLYSTICK_STATE": path][name]
+    }
+    try KeyDirectory(path: settings.keys).create(algorithm: .es256, at: now)
+    try SQLiteStore.create(at: settings.database)
+    keys = try KeyStore(directory: settings.keys, signing: false)
+    signer = try KeyStore(directory: settings.keys, signing: true)
+    let store = try SQLiteStore(at: settings.database)
+    self.store = store
+    account = Account(
+      id: try #require(AccountID(try Random.identifier())),
+      username: try #require(Username("alice")), groups: [try #require(Group("staff"))],
+      createdAt: now)
+    let credentials = Credentials(account: account, passwordHash: "$argon2id$none")
+    #expect(try store.register(credentials, starting: nil, network: nil))
+    gate = Gate(
+      settings: settings, keys: keys, store: store,
+      log: Log(program: "check", level: .error)
+    ) { call, token in
+      let caller = try call.caller(token, store)
+      try call.require(caller.account)
+      return caller
+    }
+    gate.renew()
+  }
+
+  deinit {
+    try? FileManager.default.removeItem(at: folder)
+  }
+
+  /// Starts a session and issues its access token.
+  func signIn() throws -> (session: SessionID, token: String) {
+    let call = try Call(.none, settings: settings, log: Log(program: "t", level: .error), at: now)
+    let session = try call.newSession(for: account.id, version: 1)
+    let verified = try #require(try store.credentials(of: account.id))
+    _ = try store.start(
+      Start(
+        session: session, attempt: Attempt(presenting: "alice", from: .unknown),
+        verified: verified, newHash: nil, maximumSessions: 10), at: now)
+    let standing = Standing(session: session, account: account)
+    return (session.id, try call.tokens(for: standing, signer, withCookie: false).accessToken)
+  }
+
+  func check(
+    _ token: String, _ more: [(String, String)] = [], after seconds: Int64 = 0
+  ) -> Response {
+    let parameters = [("REQUEST_METHOD", "GET"), ("HTTP_AUTHORIZATION", "Bearer \(token)")] + more
+    return gate.respond(
+      to: Request(parameters: Parameters(parameters)), at: now + seconds)
+  }
+}
+
+@Suite struct `The gate` {
+  @Test func `allows a token again without asking, and denies it once its session has ended`()
+    throws
+  {
+    let host = try Host()
+    let (session, token) = try host.signIn()
+    host.gate.renew()
+    #expect(host.check(token).status == 204)
+    #expect(host.check(token).status == 204)
+    #expect(try host.store.endSession(session, of: nil))
+    host.gate.renew()
+    #expect(host.check(token).status == 401)
+  }
+
+  @Test func `forgets nothing that a login or a rotation of somebody else changes`() throws {
+    let host = try Host()
+    let (_, token) = try host.signIn()
+    host.gate.renew()
+    #expect(host.check(token).status == 204)
+    let before = try host.store.marks()
+    _ = try host.signIn()
+    let after = try host.store.marks()
+    #expect(before.change != after.change && before.revocations == after.revocations)
+    host.gate.renew()
+    #expect(host.check(token).status == 204)
+  }
+
+  /// RFC 7519 §4.1.4: at `exp`, shifted by exactly the leeway, it is over (T022).
+  @Test func `holds a remembered token to its expiry`() throws {
+    let host = try Host()
+    let (_, token) = try host.signIn()
+    host.gate.renew()
+    for (seconds, status) in [(0, 204), (901, 204), (902, 401), (1, 204), (903, 401)] {
+      #expect(host.check(token, after: Int64(seconds)).status == status)
+    }
+  }
+
+  /// T103: no decision without the policy it was made under.
+  @Test func `decides anew for another policy`() throws {
+    let host = try Host()
+    let (_, token) = try host.signIn()
+    host.gate.renew()
+    for _ in 0..<2 {
+      #expect(host.check(token).status == 204)
+      #expect(host.check(token, [("AUTH_REQUIRE", "staff")]).status == 204)
+      #expect(host.check(token, [("AUTH_REQUIRE", "admin")]).status == 403)
+      #expect(host.check(token, [("TALLYSTICK_AUDIENCE", "https://b.test")]).status == 401)
+      #expect(
+        host.check(token, [("AUTH_REQUIRE", "staff"), ("AUTH_REQUIRE", "staff")]).status == 503)
+    }
+  }
+
+  @Test func `sees other groups at the next request`() throws {
+    let host = try Host()
+    let (_, token) = try host.signIn()
+    host.gate.renew()
+    #expect(host.check(token, [("AUTH_REQUIRE", "staff")]).status == 204)
+    #expect(try host.store.setGroups([], account: host.account.id))
+    host.gate.renew()
+    #expect(host.check(token, [("AUTH_REQUIRE", "staff")]).status == 403)
+    #expect(
+      host.check(token).headers.contains { $0.name == "X-Auth-Groups" && $0.value.isEmpty })
+  }
+
+  /// T041: keys retired, entries gone.
+  @Test func `denies what a retired key has signed`() throws {
+    let host = try Host()
+    let (_, token) = try host.signIn()
+    host.gate.renew()
+    #expect(host.check(token).status == 204)
+    let directory = KeyDirectory(path: host.settings.keys)
+    _ = try directory.rotate(at: host.now, algorithm: nil)
+    host.gate.renew()
+    #expect(host.check(token).status == 204)
+    _ = try directory.retire(kid: nil)
+    host.gate.renew()
+    #expect(host.check(token).status == 401)
+  }
+
+  @Test func `never takes a token for one that it resembles`() throws {
+    let host = try Host()
+    let (_, token) = try host.signIn()
+    host.gate.renew()
+    #expect(host.check(token).status == 204)
+    for index in stride(from: 0, to: token.utf8.count, by: 7) {
+      var bytes = Array(token.utf8)
+      bytes[index] = bytes[index] == 0x41 ? 0x42 : 0x41
+      let changed = String(decoding: bytes, as: UTF8.self)
+      #expect(changed == token || host.check(changed).status == 401)
+    }
+    #expect(host.check(token + "A").status == 401)
+    #expect(host.check(String(token.dropLast())).status == 401)
+  }
+
+  /// Fail closed: 503 becomes a 500 at nginx, which lets nothing through.
+  @Test func `answers 503 while the keys cannot be read, and recovers`() throws {
+    let host = try Host()
+    let (_, token) = try host.signIn()
+    host.gate.renew()
+    #expect(host.check(token).status == 204)
+    let set = URL(fileURLWithPath: host.settings.keys + "/set.json")
+    let good = try Data(contentsOf: set)
+    try Data("{}".utf8).write(to: set)
+    host.gate.renew()
+    #expect(host.check(token).status == 503)
+    try good.write(to: set)
+    host.gate.renew()
+    #expect(host.check(token).status == 204)
+  }
+
+  @Test func `confirms the generation of a token that it allows`() throws {
+    let host = try Host()
+    let (session, _) = try host.signIn()
+    let outcome = try host.store.refresh(
+      session, account: host.account.id, version: 1, presenting: 1, at: host.now,
+      reuseWindow: .seconds(10))
+    guard case .granted(.rotate, let standing) = outcome else {
+      Issue.record("not rotated: \(outcome)")
+      return
+    }
+    #expect(standing.session.confirmed == 1)
+    let call = try Call(
+      .none, settings: host.settings, log: Log(program: "t", level: .error), at: host.now)
+    let token = try call.tokens(for: standing, host.signer, withCookie: false).accessToken
+    host.gate.renew()
+    #expect(host.check(token).status == 204)
+    host.gate.confirmer.flush()
+    #expect(try host.store.standing(of: session)?.session.confirmed == 2)
+  }
+
+  @Test func `as CGI asks by itself and writes before it ends`() throws {
+    let host = try Host()
+    let (session, token) = try host.signIn()
+    let store = host.store
+    let fresh = Gate(
+      settings: host.settings, keys: host.keys, store: store,
+      log: Log(program: "check", level: .error)
+    ) { call, token in try call.caller(token, store) }
+    let request = Request(
+      parameters: Parameters([("HTTP_AUTHORIZATION", "Bearer \(token)")]))
+    #expect(fresh.respond(to: request, at: host.now).status == 204)
+    #expect(try store.endSession(session, of: nil))
+    #expect(fresh.respond(to: request, at: host.now).status == 401)
+  }
+}

@@ -1,0 +1,111 @@
+import Accounts
+import Testing
+
+@Suite struct `Signing in through the store` {
+  @Test(arguments: Engine.all)
+  func `starts a session beside those that there are`(engine: Engine) throws {
+    let bench = try Bench(engine)
+    let (alice, first) = try bench.person()
+    let second = newSession(of: alice.account, at: t(5))
+    #expect(try bench.start(alice, second, at: t(5)) == .started(evicted: []))
+    #expect(try bench.store.sessions(of: alice.account.id, at: t(6)) == [second, first])
+    #expect(try bench.store.credentials(of: alice.account.id) == alice)
+  }
+
+  /// T067: the one unused longest goes, never the one that starts.
+  @Test(arguments: Engine.all)
+  func `over the maximum ends the sessions unused longest`(engine: Engine) throws {
+    let bench = try Bench(engine)
+    let (alice, first) = try bench.person()
+    let second = newSession(of: alice.account, at: t(10))
+    let third = newSession(of: alice.account, at: t(20))
+    _ = try bench.start(alice, second, maximum: 3, at: t(10))
+    _ = try bench.start(alice, third, maximum: 3, at: t(20))
+    _ = try bench.refresh(first, presenting: 1, at: t(30))
+
+    let before = try bench.store.marks()
+    // A clock set back makes it look the oldest; it is what the person is waiting for.
+    let fourth = newSession(of: alice.account, at: t(-100))
+    #expect(
+      try bench.start(alice, fourth, maximum: 3, at: t(40)) == .started(evicted: [second.id]))
+    #expect(try bench.store.marks().revocations > before.revocations)
+    let fifth = newSession(of: alice.account, at: t(50))
+    #expect(
+      try bench.start(alice, fifth, maximum: 1, at: t(50))
+        == .started(evicted: [fourth.id, third.id, first.id]))
+    #expect(try bench.store.sessions(of: alice.account.id, at: t(50)) == [fifth])
+  }
+
+  @Test(arguments: Engine.all)
+  func `does not count sessions past their end as ended by it`(engine: Engine) throws {
+    let bench = try Bench(engine)
+    let (alice, first) = try bench.person()
+    let later = first.expiresAt
+    #expect(try bench.store.sessions(of: alice.account.id, at: later).isEmpty)
+    let before = try bench.store.marks()
+    #expect(try bench.start(alice, maximum: 1, at: later) == .started(evicted: []))
+    #expect(try bench.store.marks().revocations == before.revocations)
+  }
+
+  /// T116: once, after success, and without a new version.
+  @Test(arguments: Engine.all)
+  func `stores a new hash of the same password`(engine: Engine) throws {
+    let bench = try Bench(engine)
+    let (alice, session) = try bench.person()
+    #expect(try bench.start(alice, newHash: "stronger") == .started(evicted: []))
+    let stored = try #require(try bench.store.credentials(of: alice.account.id))
+    #expect(stored.passwordHash == "stronger" && stored.account == alice.account)
+    #expect(try bench.store.standing(of: session.id) != nil)
+    // Another login that read the old hash a moment before: the password was right.
+    #expect(try bench.start(alice, newHash: "another") == .started(evicted: []))
+    #expect(try bench.store.credentials(of: alice.account.id)?.passwordHash == "stronger")
+  }
+
+  @Test(arguments: Engine.all)
+  func `starts nothing for an account that changed meanwhile`(engine: Engine) throws {
+    let bench = try Bench(engine)
+    let (alice, _) = try bench.person()
+    let (bob, _) = try bench.person("bob")
+    #expect(try bench.start(alice, newSession(of: bob.account, at: t(0))) == .outdated)
+
+    _ = try bench.store.setPasswordHash("another", account: alice.account.id)
+    #expect(try bench.start(alice, newHash: "stale") == .outdated)
+    #expect(try bench.store.credentials(of: alice.account.id)?.passwordHash == "another")
+    #expect(try bench.store.sessions(of: alice.account.id, at: t(0)).isEmpty)
+
+    _ = try bench.store.delete(bob.account.id)
+    #expect(try bench.start(bob) == .outdated)
+  }
+
+  /// T068.
+  @Test(arguments: Engine.all)
+  func `with a new password ends every session but the one it starts`(engine: Engine) throws {
+    let bench = try Bench(engine)
+    let (alice, old) = try bench.person()
+    let before = try bench.store.marks()
+    let raised = alice.account.withRaisedVersion
+    let fresh = newSession(of: raised, at: t(60))
+    let change = beginning(alice, fresh, newHash: "new", at: t(60))
+    #expect(try bench.store.changePassword(change, at: t(60)) == .started(evicted: []))
+    #expect(
+      try bench.store.credentials(of: alice.account.id)
+        == Credentials(account: raised, passwordHash: "new"))
+    #expect(try bench.store.sessions(of: alice.account.id, at: t(60)) == [fresh])
+    #expect(try bench.store.standing(of: old.id) == nil)
+    #expect(try bench.store.marks().revocations > before.revocations)
+
+    // The same once more is about a password that is no longer: nothing happens.
+    #expect(try bench.store.changePassword(change, at: t(60)) == .outdated)
+    #expect(try bench.store.sessions(of: alice.account.id, at: t(60)) == [fresh])
+  }
+
+  @Test(arguments: Engine.all)
+  func `with a new password needs a session of the version to come`(engine: Engine) throws {
+    let bench = try Bench(engine)
+    let (alice, old) = try bench.person()
+    let change = beginning(alice, newHash: "new", at: t(0))
+    #expect(try bench.store.changePassword(change, at: t(0)) == .outdated)
+    #expect(try bench.store.credentials(of: alice.account.id) == alice)
+    #expect(try bench.store.standing(of: old.id) != nil)
+  }
+}

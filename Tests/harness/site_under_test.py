@@ -1,0 +1,244 @@
+"""A running example site: nginx with the shipped configuration, TLS, and the real programs.
+
+It is started by tools/up in a directory of its own and ended by tools/down.
+"""
+
+import base64
+import contextlib
+import fcntl
+import http.cookiejar
+import itertools
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import sqlite3
+import ssl
+import subprocess
+import tempfile
+import time
+
+import httpx
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+ROUTES = "register login refresh logout revoke password me sessions jwks health check".split()
+PASSWORD = "a horse in the harness"
+COOKIE = "__Secure-refresh"
+# What stands in every guarded file, and nowhere else.
+GUARDED = "You see this because"
+
+
+def programs():
+    """Where the programs are that were built for release, building them first if need be."""
+    folder = pathlib.Path(os.environ.get("TALLYSTICK_BIN") or ROOT / ".build" / "release")
+    if not (folder / "check").exists():
+        script = 'tool=test; source "$0/tools/lib/common.sh"; build_release'
+        subprocess.run(["bash", "-c", script, ROOT], check=True)
+    return folder
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def claims(token):
+    """The claims of a token, unverified."""
+    payload = token.split(".")[1]
+    return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+
+
+class Account:
+    """An account with a session: `token` and `cookie` are its newest."""
+
+    def __init__(self, site, name, answer):
+        self.site, self.name = site, name
+        self.take(answer)
+
+    def take(self, answer):
+        self.token = answer.json()["access_token"]
+        if COOKIE in answer.cookies:
+            self.cookie = answer.cookies[COOKIE]
+        return answer
+
+    @property
+    def bearer(self):
+        return {"Authorization": f"Bearer {self.token}"}
+
+    def refresh(self, **headers):
+        return self.site.post("/auth/refresh", headers={"Cookie": f"{COOKIE}={self.cookie}"} | headers)
+
+
+class Site:
+    """One instance; `env` are settings of the programs, `folder` where they are taken from."""
+
+    def __init__(self, env=None, folder=None, http=False):
+        self.folder = folder or programs()
+        self.port, self.http_port = free_port(), free_port() if http else None
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="tallystick-site."))
+        # So that nginx's workers can be www-data, as they are on a real host.
+        self.dir.chmod(0o755)
+        self.url = f"https://localhost:{self.port}"
+        self.env = os.environ | {"TALLYSTICK_LOG_LEVEL": "debug"} | (env or {})
+        self._names = (f"user{number}" for number in itertools.count(1))
+        command = [ROOT / "tools/up", "--detach", "--state", self.dir, "--port", str(self.port),
+                   "--programs", self.folder]
+        if http:
+            command += ["--http-port", str(self.http_port)]
+        started = subprocess.run(command, env=self.env, capture_output=True, text=True, check=False)
+        assert started.returncode == 0, started.stdout + started.stderr
+        self.trust = ssl.create_default_context(cafile=self.dir / "tls/cert.pem")
+        # Tests add sites under names that the certificate does not have.
+        self.trust.check_hostname = False
+        self.client = self.connect()
+
+    def close(self):
+        self.client.close()
+        subprocess.run([ROOT / "tools/down", "--state", self.dir], check=True, capture_output=True)
+        shutil.rmtree(self.dir)
+
+    # Requests
+
+    def connect(self, http2=False, address=None):
+        """A client with connections of its own, keeping no cookies, from a loopback address."""
+        transport = httpx.HTTPTransport(
+            verify=self.trust, http2=http2, local_address=address or "127.0.0.1",
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=None))
+        client = httpx.Client(transport=transport, base_url=self.url, timeout=30)
+        client.cookies.jar.set_policy(_NoCookies())
+        return client
+
+    def get(self, path, **options):
+        return self.client.get(path, **options)
+
+    def post(self, path, **options):
+        return self.client.post(path, **options)
+
+    def at(self, host, path, client=None, method="GET", **options):
+        """A request to another name of this server."""
+        headers = {"Host": f"{host}:{self.port}"} | options.pop("headers", {})
+        return (client or self.client).request(
+            method, path, headers=headers, extensions={"sni_hostname": host}, **options)
+
+    def socket(self, name="localhost", protocols=None, plain=False):
+        """A connection for requests that no client library would send."""
+        connection = socket.create_connection(("127.0.0.1", self.http_port if plain else self.port), 10)
+        if plain:
+            return connection
+        context = ssl.create_default_context(cafile=self.dir / "tls/cert.pem")
+        context.check_hostname = False
+        if protocols:
+            context.set_alpn_protocols(protocols)
+        return context.wrap_socket(connection, server_hostname=name)
+
+    def raw(self, request, **options):
+        """All bytes that the server answers until it closes, or is silent for a while."""
+        with self.socket(**options) as connection:
+            connection.sendall(request)
+            connection.settimeout(3)
+            return read_all(connection)
+
+    # Accounts
+
+    def register(self, name=None, client=None):
+        name = name or next(self._names)
+        body = {"username": name, "password": PASSWORD}
+        answer = (client or self.client).post("/auth/register", json=body)
+        assert answer.status_code == 201, answer.text
+        return Account(self, name, answer)
+
+    def login(self, name, password=PASSWORD, **options):
+        body = {"username": name, "password": password}
+        return self.post("/auth/login", json=body, **options)
+
+    def admin(self, *arguments, stdin="", env=None):
+        """The administrator's command."""
+        own = {"TALLYSTICK_STATE": str(self.dir / "state"), "TALLYSTICK_ISSUER": self.url}
+        env = self.env | own | (env or {})
+        return subprocess.run(
+            [self.folder / "tallystick", *arguments], env=env, input=stdin, text=True,
+            capture_output=True, check=True).stdout
+
+    @contextlib.contextmanager
+    def database(self):
+        """The database, written to as no program would, but under the programs' lock."""
+        path = self.dir / "state/tallystick.db"
+        with open(f"{path}.lock", "a") as lock, contextlib.closing(sqlite3.connect(path, timeout=10)) as database:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            database.execute("PRAGMA wal_autocheckpoint = 0")
+            with database:
+                yield database
+
+    # Processes and configuration
+
+    def pid(self, name):
+        return int((self.dir / "pids" / name).read_text().split()[0])
+
+    def signal(self, name, number):
+        os.kill(self.pid(name), number)
+
+    def add_configuration(self, name, text):
+        """One more file of sites, and nginx told to read it."""
+        (self.dir / "nginx/sites" / name).write_text(text.replace("PORT", str(self.port)).replace("DIR", str(self.dir)))
+        self.reload()
+
+    def reload(self):
+        nginx = ["nginx", "-p", f"{self.dir}/nginx/", "-c", f"{self.dir}/nginx/nginx.conf"]
+        test = subprocess.run(nginx + ["-t", "-q"], capture_output=True, text=True, check=False)
+        assert test.returncode == 0, test.stderr
+        before = self.workers()
+        self.signal("nginx", signal.SIGHUP)
+        wait_for(lambda: self.workers() - before and not self.workers() & before, "new workers")
+
+    def workers(self):
+        """The processes of nginx that take connections; those that are leaving do not count."""
+        found = set()
+        for pid in children(self.pid("nginx")):
+            with contextlib.suppress(OSError):
+                if "worker process is shutting" not in pathlib.Path(f"/proc/{pid}/cmdline").read_text():
+                    found.add(pid)
+        return found
+
+    def log(self, name):
+        path = self.dir / "log" / f"{name}.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+
+class _NoCookies(http.cookiejar.DefaultCookiePolicy):
+    """Keeps none: a test says which cookie it sends."""
+
+    def set_ok(self, cookie, request):
+        return False
+
+    def return_ok(self, cookie, request):
+        return False
+
+
+def children(pid):
+    text = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return {int(child) for child in text.split()}
+
+
+def read_all(connection):
+    data = b""
+    with contextlib.suppress(TimeoutError, OSError):
+        while more := connection.recv(65536):
+            data += more
+    return data
+
+
+def status_of(answer):
+    """The status codes in the bytes of HTTP/1.1 answers, in order."""
+    return [int(code) for code in re.findall(rb"HTTP/1\.[01] (\d{3})", answer)]
+
+
+def wait_for(condition, what, seconds=10):
+    """Until something is so, which is not said by anybody."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"{what}: not within {seconds} s"
+        time.sleep(0.02)

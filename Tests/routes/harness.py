@@ -1,0 +1,232 @@
+"""Runs the real programs, by hand as CGI and behind a real FastCGI socket, with one interface."""
+
+import json
+import os
+import pathlib
+import socket
+import struct
+import subprocess
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BIN = pathlib.Path(os.environ.get("TALLYSTICK_BIN", ROOT / ".build" / "release"))
+SHARED = ROOT.parent / "shared"
+ISSUER = "https://auth.example.test"
+COOKIE = "__Secure-refresh"
+GOOD = "correct horse battery staple"
+
+
+class Answer:
+    """One answer: status, headers in order, body."""
+
+    def __init__(self, raw):
+        head, _, self.body = raw.partition(b"\r\n\r\n")
+        self.raw = raw
+        lines = head.decode("ascii").split("\r\n")
+        assert lines[0].startswith("Status: "), f"the first line is not Status: {raw[:80]!r}"
+        self.status = int(lines[0].split()[1])
+        self.headers = [tuple(line.split(": ", 1)) for line in lines[1:]]
+
+    def all(self, name):
+        return [value for key, value in self.headers if key.lower() == name.lower()]
+
+    def header(self, name):
+        values = self.all(name)
+        assert len(values) <= 1, f"{name} stands {len(values)} times"
+        return values[0] if values else None
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+    @property
+    def error(self):
+        return self.json["error"]
+
+    @property
+    def token(self):
+        return self.json["access_token"]
+
+    @property
+    def cookies(self):
+        """Name=value pairs set by this answer, without attributes, cleared ones left out."""
+        pairs = [value.split("; ")[0] for value in self.all("Set-Cookie")]
+        return [pair for pair in pairs if not pair.endswith("=")]
+
+    @property
+    def cookie(self):
+        assert len(self.cookies) == 1, self.headers
+        return self.cookies[0]
+
+
+def encode_pair(name, value):
+    def length(n):
+        return struct.pack(">B", n) if n < 128 else struct.pack(">I", n | 0x80000000)
+
+    return length(len(name)) + length(len(value)) + name + value
+
+
+def record(kind, content=b"", request=1):
+    return struct.pack(">BBHHBB", 1, kind, request, len(content), 0, 0) + content
+
+
+def fastcgi(path, parameters, body=b"", timeout=20.0):
+    """Sends one FastCGI request and returns what came on STDOUT."""
+    stream = b"".join(encode_pair(n, v) for n, v in parameters)
+    out = record(1, struct.pack(">HB5x", 1, 0))
+    for start in range(0, len(stream), 60000):
+        out += record(4, stream[start : start + 60000])
+    out += record(4)
+    for start in range(0, len(body), 60000):
+        out += record(5, body[start : start + 60000])
+    out += record(5)
+    with socket.socket(socket.AF_UNIX) as peer:
+        peer.settimeout(timeout)
+        peer.connect(str(path))
+        try:
+            peer.sendall(out)
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        answer = b""
+        buffer = b""
+        while True:
+            while len(buffer) < 8:
+                piece = peer.recv(65536)
+                if not piece:
+                    return answer
+                buffer += piece
+            _, kind, _, length, padding, _ = struct.unpack(">BBHHBB", buffer[:8])
+            while len(buffer) < 8 + length + padding:
+                piece = peer.recv(65536)
+                if not piece:
+                    return answer
+                buffer += piece
+            if kind == 6:
+                answer += buffer[8 : 8 + length]
+            if kind == 3:
+                return answer
+            buffer = buffer[8 + length + padding :]
+
+
+class Host:
+    """A state directory and the programs that serve it."""
+
+    def __init__(self, folder, **settings):
+        self.folder = pathlib.Path(folder)
+        self.state = self.folder / "state"
+        self.settings = {
+            "TALLYSTICK_STATE": str(self.state),
+            "TALLYSTICK_ISSUER": ISSUER,
+            "TALLYSTICK_REGISTRATION": "open",
+            **{f"TALLYSTICK_{name}": str(value) for name, value in settings.items()},
+        }
+        self.processes = {}
+        self.logs = self.folder / "log"
+        self.way = "cgi"
+
+    # The administrator
+
+    def admin(self, *words, stdin="", check=True):
+        done = subprocess.run(
+            [BIN / "tallystick", *words], env=self.environment(), input=stdin, text=True, capture_output=True, timeout=60
+        )
+        self.note(done.stderr.encode())
+        if check:
+            assert done.returncode == 0, (words, done.returncode, done.stderr)
+        return done
+
+    def environment(self, **more):
+        return {"PATH": os.environ["PATH"], **self.settings, **more}
+
+    def note(self, log):
+        with open(self.logs, "ab") as file:
+            file.write(log)
+
+    @property
+    def events(self):
+        """Every log line so far, parsed."""
+        lines = [line for line in self.logs.read_bytes().split(b"\n") if line.startswith(b"{")] if self.logs.exists() else []
+        return [json.loads(line) for line in lines]
+
+    def events_named(self, name):
+        return [event for event in self.events if event["event"] == name]
+
+    # The programs
+
+    def start(self, program, **settings):
+        path = self.folder / f"{program}.sock"
+        process = subprocess.Popen(
+            [BIN / program, "--socket", path],
+            env=self.environment(**settings), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=open(self.logs, "ab"),
+        )
+        deadline = time.monotonic() + 20
+        while True:
+            assert process.poll() is None, f"{program} ended with {process.returncode}"
+            try:
+                with socket.socket(socket.AF_UNIX) as probe:
+                    probe.connect(str(path))
+                break
+            except OSError:
+                assert time.monotonic() < deadline, f"{program} does not listen"
+                time.sleep(0.01)
+        self.processes[program] = process
+        return path
+
+    def stop(self):
+        for process in self.processes.values():
+            process.terminate()
+        for process in self.processes.values():
+            process.wait(timeout=30)
+        self.processes = {}
+
+    def call(self, program, method=None, *, body=None, token=None, cookie=None, headers=(), params=(), way=None, raw_body=None):
+        """Calls a program; `headers` and `params` are pairs, so that one may stand twice."""
+        method = method or {"me": "GET", "sessions": "GET", "jwks": "GET", "health": "GET", "check": "GET"}.get(program, "POST")
+        data = raw_body if raw_body is not None else b"" if body is None else json.dumps(body).encode()
+        pairs = [("REQUEST_METHOD", method), ("SCRIPT_NAME", f"/auth/{program}"), ("REMOTE_ADDR", "192.0.2.1"),
+                 ("REQUEST_URI", f"/auth/{program}"), ("SERVER_PROTOCOL", "HTTP/1.1"), ("GATEWAY_INTERFACE", "CGI/1.1")]
+        if data or raw_body is not None:
+            pairs.append(("CONTENT_LENGTH", str(len(data))))
+        if body is not None or raw_body is not None:
+            pairs.append(("CONTENT_TYPE", "application/json"))
+        if token is not None:
+            pairs.append(("HTTP_AUTHORIZATION", f"Bearer {token}"))
+        for value in [cookie] if isinstance(cookie, str) else cookie or []:
+            pairs.append(("HTTP_COOKIE", value))
+        for name, value in headers:
+            pairs.append(("HTTP_" + name.upper().replace("-", "_"), value))
+        for name, value in params:
+            pairs = [pair for pair in pairs if pair[0] != name]
+            if value is not None:
+                pairs.append((name, value))
+        if (way or self.way) == "fastcgi":
+            path = self.folder / f"{program}.sock"
+            if program not in self.processes:
+                self.start(program)
+            return Answer(fastcgi(path, [(as_bytes(n), as_bytes(v)) for n, v in pairs], data))
+        assert len(dict(pairs)) == len(pairs), "an environment holds a name once"
+        done = subprocess.run(
+            [BIN / program], env={**self.environment(), **{n: v for n, v in pairs}}, input=data, capture_output=True, timeout=60
+        )
+        self.note(done.stderr)
+        assert done.returncode == 0, (program, done.returncode, done.stderr)
+        return Answer(done.stdout)
+
+    # What clients do
+
+    def register(self, name="alice", password=GOOD, **more):
+        return self.call("register", body={"username": name, "password": password}, **more)
+
+    def login(self, name="alice", password=GOOD, **more):
+        return self.call("login", body={"username": name, "password": password}, **more)
+
+    def refresh(self, cookie, **more):
+        return self.call("refresh", cookie=cookie, **more)
+
+    def check(self, token, **more):
+        return self.call("check", token=token, **more)
+
+
+def as_bytes(text):
+    return text if isinstance(text, bytes) else text.encode()

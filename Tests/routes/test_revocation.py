@@ -1,0 +1,280 @@
+"""What ends a session ends it everywhere, at the next request, in every process: thousands of times."""
+
+import concurrent.futures
+import itertools
+import os
+import signal
+import socket
+import struct
+import subprocess
+import threading
+
+import pytest
+from harness import BIN, GOOD, Answer, Host, encode_pair, fastcgi, record
+from test_flow import claims
+
+ROUNDS = int(os.environ.get("TALLYSTICK_ROUNDS", "100"))
+
+
+class Kept:
+    """A connection to `check` that is kept, as nginx keeps it: requests one after the other."""
+
+    def __init__(self, path):
+        self.peer = socket.socket(socket.AF_UNIX)
+        self.peer.settimeout(20)
+        self.peer.connect(str(path))
+        self.buffer = b""
+
+    def status(self, token):
+        pairs = [(b"REQUEST_METHOD", b"GET"), (b"HTTP_AUTHORIZATION", f"Bearer {token}".encode())]
+        stream = b"".join(encode_pair(n, v) for n, v in pairs)
+        self.peer.sendall(record(1, struct.pack(">HB5x", 1, 1)) + record(4, stream) + record(4) + record(5))
+        answer = b""
+        while True:
+            while len(self.buffer) < 8 or len(self.buffer) < 8 + struct.unpack(">H", self.buffer[4:6])[0] + self.buffer[6]:
+                piece = self.peer.recv(65536)
+                assert piece, "the connection was not kept"
+                self.buffer += piece
+            kind, (length,), padding = self.buffer[1], struct.unpack(">H", self.buffer[4:6]), self.buffer[6]
+            content, self.buffer = self.buffer[8 : 8 + length], self.buffer[8 + length + padding :]
+            if kind == 6:
+                answer += content
+            if kind == 3:
+                return int(answer.split(b"\r\n")[0].split()[1])
+
+    def close(self):
+        self.peer.close()
+
+
+@pytest.fixture
+def many(server):
+    """Several `check` processes on one socket, and a kept connection to each of several."""
+    path = server.folder / "check.sock"
+    process = subprocess.Popen(
+        [BIN / "check", "--socket", path, "--processes", "3"], env=server.environment(), stdin=subprocess.DEVNULL,
+        stderr=open(server.logs, "ab"))
+    server.processes["check"] = process
+    for _ in range(1000):
+        try:
+            peers = [Kept(path) for _ in range(12)]
+            break
+        except OSError:
+            threading.Event().wait(0.01)
+    yield server, peers
+    for peer in peers:
+        peer.close()
+
+
+ENDINGS = ["logout", "revoke", "password", "session delete", "account disable", "session end"]
+
+
+def end(host, how, session):
+    if how == "logout":
+        assert host.call("logout", token=session.token).status == 204
+    elif how == "revoke":
+        assert host.call("revoke", token=session.token).status == 204
+    elif how == "password":
+        body = {"current_password": GOOD, "new_password": "another fine phrase"}
+        assert host.call("password", token=session.token, body=body).status == 200
+        host.admin("account", "passwd", "alice", stdin=GOOD + "\n")
+    elif how == "session delete":
+        info = "/" + claims(session.token)["sid"]
+        assert host.call("sessions", "DELETE", token=session.token, params=[("PATH_INFO", info)]).status == 204
+    elif how == "account disable":
+        host.admin("account", "disable", "alice")
+        host.admin("account", "enable", "alice")
+    else:
+        host.admin("session", "end", claims(session.token)["sid"])
+
+
+@pytest.mark.parametrize("how", ENDINGS)
+@pytest.mark.settings(MAX_SESSIONS=10000)
+def test_after_it_answered_no_check_of_any_process_allows_T053_T054_T057_T062_T109(many, how):
+    host, peers = many
+    host.register()
+    for _ in range(ROUNDS if how in ("logout", "revoke", "session delete") else max(3, ROUNDS // 20)):
+        session = host.login()
+        assert session.status == 200, session.raw
+        for peer in peers:
+            assert peer.status(session.token) == 204  # in every cache
+        end(host, how, session)
+        assert [peer.status(session.token) for peer in peers] == [401] * len(peers)
+
+
+@pytest.mark.settings(MAX_SESSIONS=10000)
+def test_no_check_allows_after_the_logout_under_load_T053(many):
+    host, peers = many
+    host.register("alice")
+    host.register("bob")
+    busy, stop = host.login("bob"), threading.Event()
+
+    def noise(peer):
+        while not stop.is_set():
+            assert peer.status(busy.token) == 204
+
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        loads = [pool.submit(noise, peer) for peer in peers[:4]]
+        try:
+            for _ in range(ROUNDS):
+                session = host.login("alice")
+                assert all(peer.status(session.token) == 204 for peer in peers[4:])
+                racing = pool.submit(host.refresh, session.cookie)
+                assert host.call("logout", token=session.token).status == 204
+                assert all(peer.status(session.token) == 401 for peer in peers[4:])
+                # Whichever came first: what the refresh was given is worth nothing now.
+                answer = racing.result()
+                assert answer.status in (200, 401)
+                if answer.status == 200:
+                    assert peers[5].status(answer.token) == 401 and host.refresh(answer.cookie).status == 401
+        finally:
+            stop.set()
+        for load in loads:
+            load.result()
+
+
+def test_fifty_parallel_refreshes_make_one_step_and_one_cookie_T049(server):
+    """50 at once over several processes, round after round: nobody is logged out."""
+    cookie = server.register().cookie
+    paths = []
+    for number in range(3):
+        path = server.folder / f"refresh{number}.sock"
+        server.processes[f"refresh{number}"] = subprocess.Popen(
+            [BIN / "refresh", "--socket", path], env=server.environment(), stdin=subprocess.DEVNULL,
+            stderr=open(server.logs, "ab"))
+        paths.append(path)
+    for path in paths:
+        for _ in range(1000):
+            if path.exists():
+                break
+            threading.Event().wait(0.01)
+    # W = 0 rotates every round without a wait; healing is the same at any age.
+    params = [(b"REQUEST_METHOD", b"POST"), (b"TALLYSTICK_REUSE_WINDOW", b"0s")]
+
+    with concurrent.futures.ThreadPoolExecutor(50) as pool:
+        for generation in range(2, 2 + max(20, ROUNDS // 2)):
+            sent = [(b"HTTP_COOKIE", cookie.encode())]
+            jobs = [pool.submit(fastcgi, path, params + sent) for path, _ in zip(itertools.cycle(paths), range(50))]
+            answers = [Answer(job.result()) for job in jobs]
+            assert {answer.status for answer in answers} == {200}
+            new = {answer.cookie for answer in answers}
+            assert len(new) == 1 and new != {cookie}
+            assert {claims(answer.token)["gen"] for answer in answers} == {generation}
+            cookie = new.pop()
+    assert not server.events_named("refresh_reuse")
+
+
+def test_twenty_revocations_at_once_raise_the_version_without_an_error_T059(server):
+    session = server.register()
+    with concurrent.futures.ThreadPoolExecutor(20) as pool:
+        jobs = [pool.submit(server.call, "revoke", token=session.token) for _ in range(20)]
+        statuses = [job.result().status for job in jobs]
+    assert set(statuses) <= {204, 401} and 204 in statuses
+    version = claims(server.login().token)["ver"]
+    assert version == 1 + statuses.count(204)
+
+
+def test_fifty_registrations_of_one_name_make_one_account_T135(server):
+    with concurrent.futures.ThreadPoolExecutor(50) as pool:
+        jobs = [pool.submit(server.register, name) for name in ["alice", "ALICE"] * 25]
+        statuses = [job.result().status for job in jobs]
+    assert statuses.count(201) == 1 and set(statuses) <= {201, 409, 503}
+    assert len(server.admin("account", "list").stdout.splitlines()) == 2
+
+
+@pytest.mark.settings(MAX_SESSIONS=5)
+def test_fifty_logins_at_once_never_exceed_the_maximum_of_sessions_T067(server):
+    server.register()
+    with concurrent.futures.ThreadPoolExecutor(50) as pool:
+        statuses = [job.result().status for job in [pool.submit(server.login) for _ in range(50)]]
+    assert set(statuses) <= {200, 503} and 200 in statuses
+    assert len(server.admin("session", "list", "alice").stdout.splitlines()) - 1 <= 5
+
+
+def test_every_acknowledged_write_survives_kill_9_T186(tmp_path):
+    """Programs are killed at random moments under load: the database is whole and nothing acknowledged is lost."""
+    import random
+
+    seed = int(os.environ.get("TALLYSTICK_SEED", "1"))
+    print("seed", seed)
+    chance = random.Random(seed)
+    host = Host(tmp_path, MAX_SESSIONS=10000)
+    host.admin("init")
+    host.way = "fastcgi"
+    for name in ("register", "login", "refresh", "logout"):
+        host.start(name)
+    names, ended, stop = [], [], threading.Event()
+
+    def work(number):
+        for count in itertools.count():
+            if stop.is_set():
+                return
+            name = f"user{number}-{count}"
+            try:
+                if (first := host.register(name)).status != 201:
+                    continue
+                names.append(name)
+                second = host.refresh(first.cookie)
+                if second.status == 200 and host.call("logout", token=second.token).status == 204:
+                    ended.append((first.cookie, second.cookie))
+            except (AssertionError, OSError, ValueError, IndexError):
+                continue  # killed under our hands: not acknowledged
+
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        jobs = [pool.submit(work, number) for number in range(4)]
+        for kill in range(2000):
+            # So many kills, and so many writes between them, however slow the machine.
+            if kill >= max(10, ROUNDS // 4) and len(names) >= 20 and len(ended) >= 10:
+                break
+            threading.Event().wait(0.1)
+            victim = chance.choice(["register", "refresh", "logout"])
+            host.processes[victim].send_signal(signal.SIGKILL)
+            host.processes[victim].wait()
+            host.start(victim)
+        stop.set()
+        for job in jobs:
+            job.result()
+    integrity = subprocess.run(["sqlite3", host.state / "tallystick.db", "PRAGMA integrity_check"], capture_output=True, text=True)
+    assert integrity.stdout == "ok\n"
+    listed = host.admin("account", "list").stdout
+    assert len(names) >= 20 and len(ended) >= 10
+    assert [name for name in names if f"{name} " not in listed] == []
+    for cookies in ended:
+        for cookie in cookies:
+            assert host.refresh(cookie).status == 401
+    host.stop()
+
+
+def test_sigterm_answers_every_login_under_way_and_exits_0_T224(server):
+    server.register()
+    with concurrent.futures.ThreadPoolExecutor(30) as pool:
+        server.login()
+        jobs = [pool.submit(server.login) for _ in range(30)]
+        threading.Event().wait(0.05)
+        process = server.processes.pop("login")
+        process.terminate()
+        assert process.wait(timeout=30) == 0
+        answered = []
+        for job in jobs:
+            try:
+                answered.append(job.result().status)
+            except (OSError, AssertionError):
+                pass  # not accepted before the end: nginx asks the next one
+    assert answered and set(answered) <= {200, 503}
+
+
+def test_a_program_killed_leaves_a_socket_that_the_next_one_replaces_T225(server):
+    server.register()
+    process = server.processes.pop("register")
+    process.kill()
+    process.wait()
+    assert (server.folder / "register.sock").exists()
+    assert server.register("bob").status == 201
+
+
+def test_a_socket_in_use_is_not_taken_over_T225(server):
+    server.register()
+    second = subprocess.run(
+        [BIN / "register", "--socket", server.folder / "register.sock"], env=server.environment(), capture_output=True,
+        text=True, stdin=subprocess.DEVNULL, timeout=20)
+    assert second.returncode == 111 and len(second.stderr.splitlines()) == 1
+    assert server.register("bob").status == 201

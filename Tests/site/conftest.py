@@ -1,0 +1,37 @@
+"""What the tests of the site share: one site for all, and others for those that break things."""
+
+import pathlib
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "harness"))
+
+from site_under_test import Site  # noqa: E402
+
+# Files that look at what all others left behind.
+LAST = ("test_logs.py",)
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.path.name in LAST)
+
+
+@pytest.fixture(scope="session")
+def site():
+    """The site as tools/up starts it, with a port without TLS too."""
+    running = Site(http=True)
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="session")
+def alice(site):
+    """An account in no group. Who changes its session uses an account of its own."""
+    return site.register("alice")
+
+
+@pytest.fixture
+def user(site):
+    """A fresh account."""
+    return site.register()

@@ -1,0 +1,236 @@
+"""Section H: the configuration itself, as nginx reads it."""
+
+import pathlib
+import re
+
+import crossplane
+import pytest
+from site_under_test import ROOT, Site
+
+SHIPPED = ROOT / "nginx"
+# What is open, as nginx/README.md lists it: (server, location).
+OPEN = {
+    ("localhost", "/"), ("localhost", "/public/"), ("localhost", "= /.well-known/jwks.json"),
+    ("second.localhost", "/"), ("_", "(server)"),
+}
+
+
+@pytest.fixture(scope="module")
+def fresh():
+    """The site as it is shipped, without what other tests add, and with a port without TLS."""
+    running = Site(http=True)
+    yield running
+    running.close()
+
+
+def tree(path):
+    """The directives of a configuration, includes taken in."""
+    parsed = crossplane.parse(str(path), combine=True)
+    assert parsed["status"] == "ok", parsed["errors"]
+    return parsed["config"][0]["parsed"]
+
+
+def walk(directives, inside=()):
+    """(directive, the blocks around it) for each."""
+    for directive in directives:
+        yield directive, inside
+        yield from walk(directive.get("block") or [], (*inside, directive))
+
+
+def named(directives, name):
+    return [directive for directive in directives if directive["directive"] == name]
+
+
+def servers(path):
+    http, = named(tree(path), "http")
+    for server in named(http["block"], "server"):
+        yield named(server["block"], "server_name")[0]["args"], server, http
+
+
+def effective(name, *blocks):
+    """A directive's value in the innermost block that has it."""
+    for block in blocks:
+        for directive in reversed(named(block["block"], name)):
+            return directive["args"]
+    return None
+
+
+def test_no_server_undoes_what_the_guard_stands_on(fresh):
+    """T208."""
+    seen = 0
+    for _, server, http in servers(fresh.dir / "nginx/nginx.conf"):
+        seen += 1
+        assert effective("underscores_in_headers", server, http) == ["off"]
+        assert effective("ignore_invalid_headers", server, http) == ["on"]
+        assert effective("merge_slashes", server, http) == ["on"]
+        assert effective("server_tokens", server, http) == ["off"]
+    assert seen == 5
+
+
+def test_nothing_goes_past_the_guard_in_a_guarded_location(fresh):
+    """T208: neither answers before it is asked, nor leads elsewhere."""
+    guarded = 0
+    for directive, inside in walk(tree(fresh.dir / "nginx/nginx.conf")):
+        assert directive["directive"] not in ("satisfy", "allow", "alias", "try_files", "rewrite", "dav_methods")
+        if directive["directive"] != "auth_request":
+            continue
+        guarded += 1
+        assert directive["args"][0].startswith("/tallystick/check")
+        block = inside[-1]["block"]
+        assert not named(block, "return")
+        for page in named(block, "error_page"):
+            assert page["args"][-1].startswith("@tallystick_") and page["args"][-2] == "="
+    assert guarded == 4
+
+
+def is_internal(location):
+    return bool(named(location["block"], "internal")) or location["args"][0].startswith("@")
+
+
+def test_every_location_is_guarded_or_on_the_list_of_open_ones(fresh):
+    """T209."""
+    found = set()
+    for names, server, _ in servers(fresh.dir / "nginx/nginx.conf"):
+        if not any("ssl" in listen["args"] for listen in named(server["block"], "listen")):
+            continue
+        if not named(server["block"], "location"):
+            found.add((names[0], "(server)"))
+        for location, inside in walk(server["block"]):
+            if location["directive"] != "location" or is_internal(location):
+                continue
+            around = [block for block in inside if block["directive"] == "location"]
+            if any(is_internal(block) for block in around):
+                continue
+            if effective("auth_request", location, *reversed(around), server):
+                assert effective("auth_request", location, *reversed(around), server) != ["off"]
+                continue
+            path = " ".join(location["args"])
+            # The routes decide by themselves.
+            if not re.match(r"(= |\^~ |~ \^)/auth/", path):
+                found.add((names[0], path))
+    assert found == OPEN
+
+
+def test_the_list_of_open_locations_is_written_down():
+    """T209: in the README of the configuration."""
+    text = (SHIPPED / "README.md").read_text()
+    section = text[text.index("## What is open") :].split("\n## ")[0]
+    for path in ("`/`", "`/auth/…`", "`/.well-known/jwks.json`", "`/public/`", "answers 404", "answers 421"):
+        assert path in section
+
+
+def test_no_alias_can_be_left(fresh):
+    """T210: there is none at all."""
+    assert not [one for one, _ in walk(tree(fresh.dir / "nginx/nginx.conf")) if one["directive"] == "alias"]
+
+
+def test_the_location_that_asks_is_closed_on_every_side(fresh):
+    """T211."""
+    found = 0
+    for location, _ in walk(tree(fresh.dir / "nginx/nginx.conf")):
+        if location["directive"] != "location" or not named(location["block"], "fastcgi_pass"):
+            continue
+        block = location["block"]
+        if named(block, "fastcgi_pass")[0]["args"] != ["tallystick_check"]:
+            continue
+        found += 1
+        assert named(block, "internal")
+        one = {name: named(block, name)[0]["args"] for name in {directive["directive"] for directive in block}}
+        assert one["fastcgi_pass_request_body"] == one["fastcgi_pass_request_headers"] == ["off"]
+        assert one["client_max_body_size"] == ["0"]
+        assert "X-Accel-Redirect" in one["fastcgi_ignore_headers"]
+        assert one["fastcgi_cache"] == one["fastcgi_intercept_errors"] == ["off"]
+        assert "fastcgi_store" not in one
+        for timeout in ("connect", "send", "read"):
+            assert int(one[f"fastcgi_{timeout}_timeout"][0].removesuffix("s")) <= 5
+        params = {param["args"][0]: param["args"][1] for param in named(block, "fastcgi_param")}
+        assert params["CONTENT_LENGTH"] == params["QUERY_STRING"] == ""
+        assert {value for value in params.values() if "$http_" in value} == {"$http_authorization"}
+        assert not {"REQUEST_URI", "HTTP_COOKIE", "DOCUMENT_URI"} & set(params)
+    assert found == 4
+
+
+def test_the_routes_are_given_one_cookie_path_and_one_cookie(fresh):
+    """T162: the refresh location alone has HTTP_COOKIE, and its own path is REFRESH_COOKIE_PATH."""
+    paths, cookies, passing = {}, [], []
+    for location, _ in walk(tree(fresh.dir / "nginx/nginx.conf")):
+        if location["directive"] != "location":
+            continue
+        params = {param["args"][0]: param["args"][1] for param in named(location["block"], "fastcgi_param")}
+        passes = named(location["block"], "fastcgi_pass")
+        if not passes or passes[0]["args"] == ["tallystick_check"]:
+            continue
+        passing.append(location)
+        assert named(location["block"], "fastcgi_pass_request_headers")[0]["args"] == ["off"]
+        assert not {"HTTP_PROXY", "HTTP_X_FORWARDED_FOR"} & set(params)
+        name = passes[0]["args"][0].removeprefix("tallystick_")
+        if "REFRESH_COOKIE_PATH" in params:
+            paths[name] = params["REFRESH_COOKIE_PATH"]
+        if "HTTP_COOKIE" in params:
+            cookies.append((name, location["args"]))
+    assert len(passing) == 11
+    assert set(paths) == {"register", "login", "refresh", "logout", "revoke", "password"}
+    assert set(paths.values()) == {"/auth/refresh"}
+    assert cookies == [("refresh", ["=", "/auth/refresh"])]
+
+
+def test_the_running_configuration_is_the_shipped_one_but_for_paths_and_ports(fresh):
+    """What is tested is what is shipped."""
+    for shipped in sorted(SHIPPED.rglob("*.conf")):
+        running = fresh.dir / "nginx" / shipped.relative_to(SHIPPED)
+        before, after = shipped.read_text().splitlines(), running.read_text().splitlines()
+        for old, new in zip(before, after, strict=True):
+            if old != new:
+                assert re.match(
+                    r" *(user|pid|error_log|access_log|root|listen|ssl_certificate|ssl_certificate_key|\w+_temp_path|"
+                    r"server unix:|upstream tallystick_\w+ +{ server unix:|location / { return 301)", old), old
+    text = (fresh.dir / "nginx/sites/example.conf").read_text()
+    for shipped_path in ("/run/tallystick/", "/usr/share/tallystick", "/etc/tallystick", "/var/log"):
+        assert shipped_path not in re.sub(r"#.*", "", text)
+
+
+def test_tokens_are_for_one_site_where_it_asks_for_that(fresh):
+    """T101: the audience is the server's own, whatever the Host and the target say."""
+    user = fresh.register()
+    fresh.add_configuration("third.conf", """
+server {
+  listen 127.0.0.1:PORT ssl http2;
+  server_name third.localhost;
+  ssl_certificate DIR/tls/cert.pem;
+  ssl_certificate_key DIR/tls/key.pem;
+  set $tallystick_audience https://third.localhost;
+  include tallystick/server/check.conf;
+  include tallystick/server/errors.conf;
+  location /private/ { include tallystick/location/guard.conf; root "%s"; }
+}
+""" % (SHIPPED / "site"))
+    assert fresh.at("second.localhost", "/private/", headers=user.bearer).status_code == 200
+    for headers in (user.bearer, user.bearer | {"X-Forwarded-Host": "localhost"}):
+        assert fresh.at("third.localhost", "/private/", headers=headers).status_code == 401
+    absolute = f"GET https://third.localhost/private/ HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {user.token}\r\nConnection: close\r\n\r\n"
+    assert fresh.raw(absolute.encode()).startswith(b"HTTP/1.1 401")
+    # A token made for it opens it, and not the first site.
+    audience = {"TALLYSTICK_AUDIENCE": "https://third.localhost"}
+    other = {"Authorization": f"Bearer {fresh.admin('token', 'issue', user.name, env=audience).strip()}"}
+    assert fresh.at("third.localhost", "/private/", headers=other).status_code == 200
+    assert fresh.at("second.localhost", "/private/", headers=other).status_code == 401
+    assert fresh.get("/auth/me", headers=other).status_code == 401
+
+
+def test_the_sockets_are_for_the_programs_and_nginx(fresh):
+    """T219."""
+    run = fresh.dir / "run"
+    assert run.stat().st_mode & 0o007 == 0
+    sockets = list(run.glob("*.sock"))
+    assert len(sockets) == 12
+    for socket in sockets:
+        assert socket.is_socket() and socket.stat().st_mode & 0o777 == 0o660
+        assert socket.stat().st_gid == run.stat().st_gid
+
+
+def test_readme_names_every_file():
+    """The tree in nginx/README.md."""
+    text = (SHIPPED / "README.md").read_text()
+    for path in pathlib.Path(SHIPPED).rglob("*.conf"):
+        if path.parent.name != "headers":
+            assert path.name in text, path

@@ -1,0 +1,249 @@
+"""Section C: whatever happens to `check`, nothing guarded is shown."""
+
+import contextlib
+import os
+import pathlib
+import signal
+import socket
+import tempfile
+import threading
+import time
+
+import pytest
+from fastcgi import BEGIN, END, STDERR, STDOUT, Responder, record, stream
+from site_under_test import GUARDED, Site, programs, wait_for
+
+KEPT = """
+server {
+  listen 127.0.0.1:PORT ssl http2;
+  server_name kept.localhost;
+  ssl_certificate DIR/tls/cert.pem;
+  ssl_certificate_key DIR/tls/key.pem;
+  include tallystick/server/errors.conf;
+  location = /tallystick/check {
+    internal;
+    include tallystick/location/check.conf;
+    include tallystick/location/check-keepalive.conf;
+  }
+  location /public/ {
+    include tallystick/location/guard.conf;
+    proxy_pass http://example_application;
+  }
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def unchecked():
+    """A site whose `check` refuses to start, so that a test can sit in its place."""
+    with tempfile.TemporaryDirectory(prefix="tallystick-programs.") as scratch:
+        folder = pathlib.Path(scratch)
+        for program in programs().iterdir():
+            if program.is_file() and os.access(program, os.X_OK) and program.name != "check":
+                (folder / program.name).symlink_to(program)
+        (folder / "check").write_text("#!/bin/sh\nexit 100\n")
+        (folder / "check").chmod(0o755)
+        running = Site(folder=folder)
+        running.add_configuration("kept.conf", KEPT)
+        yield running
+        running.close()
+
+
+@contextlib.contextmanager
+def in_place_of_check(site, answer):
+    responder = Responder(site.dir / "run/check.sock", answer)
+    try:
+        yield responder
+    finally:
+        responder.close()
+
+
+def is_withheld(answer):
+    """A 500 in the contract's words: a denial that no client takes for a sign-out."""
+    assert answer.status_code == 500, answer.text
+    assert answer.json()["error"] == "temporarily_unavailable"
+    assert answer.headers["retry-after"] and answer.headers["cache-control"] == "no-store"
+    assert GUARDED not in answer.text and "www-authenticate" not in answer.headers
+    return True
+
+
+def is_denied_or_withheld(answer):
+    assert GUARDED not in answer.text and answer.status_code in (401, 403, 500), answer.status_code
+    return True
+
+
+def test_without_a_check_nothing_is_shown(unchecked):
+    """T094: the socket is absent; then it is there and nobody listens."""
+    assert is_withheld(unchecked.get("/private/"))
+    path = unchecked.dir / "run/check.sock"
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(str(path))
+        os.chmod(path, 0o666)
+        assert is_withheld(unchecked.get("/private/"))
+    path.unlink()
+
+
+@pytest.mark.parametrize("status", [302, 303, 307, 400, 404, 408, 429, 500, 502, 503, 504])
+def test_any_other_status_withholds(unchecked, status):
+    """T097."""
+    for answer in (b"Status: %d X\r\nLocation: /public/echo\r\n\r\n" % status, b"Status: %d\r\n\r\nbody" % status):
+        with in_place_of_check(unchecked, lambda params, body, answer=answer: answer):
+            assert is_withheld(unchecked.get("/private/"))
+
+
+@pytest.mark.parametrize("header", [b"X-Accel-Redirect: /public/echo", b"X-Accel-Expires: 3600", b"Location: /public/echo"])
+@pytest.mark.parametrize("status", [b"401 Unauthorized", b"403 Forbidden"])
+def test_a_denial_stays_one_whatever_header_it_carries(unchecked, status, header):
+    """T097, T211."""
+    answer = b"Status: " + status + b"\r\n" + header + b"\r\nWWW-Authenticate: Bearer\r\n\r\n"
+    with in_place_of_check(unchecked, lambda params, body: answer):
+        reply = unchecked.get("/private/")
+    assert reply.status_code == int(status[:3]) and GUARDED not in reply.text
+
+
+REFUSAL = b'Status: 401 Unauthorized\r\nWWW-Authenticate: Bearer realm="x", error="invalid_token"\r\nCache-Control: no-store\r\n\r\n'
+
+
+@pytest.mark.parametrize("cut", range(len("Status: 401") + 1, len(REFUSAL)))
+def test_a_refusal_that_breaks_off_is_none_that_allows(unchecked, cut):
+    """T097: after each byte behind the status; the connection closes, or the answer just ends."""
+    whole = stream(STDOUT, REFUSAL)
+    for answer in (lambda connection: connection.sendall(whole[: cut + 8]), REFUSAL[:cut]):
+        with in_place_of_check(unchecked, lambda params, body, answer=answer: answer):
+            assert is_denied_or_withheld(unchecked.get("/private/"))
+
+
+@pytest.mark.parametrize("cut", range(0, len("Status: 401") + 8))
+def test_a_connection_that_closes_before_the_status_is_there_withholds(unchecked, cut):
+    """T094, T097: within the record's own header too."""
+    with in_place_of_check(unchecked, lambda params, body: lambda connection: connection.sendall(stream(STDOUT, REFUSAL)[:cut])):
+        assert is_withheld(unchecked.get("/private/"))
+
+
+BROKEN = {
+    "nothing": b"",
+    "no FastCGI": b"HTTP/1.1 200 OK\r\n\r\n",
+    "only END": record(END, bytes(8)),
+    "only STDERR": record(STDERR, b"broken") + record(END, bytes(8)),
+    "a record of the client's": record(BEGIN, bytes(8)),
+    "another version": b"\x02" + stream(STDOUT, REFUSAL)[1:],
+}
+
+
+@pytest.mark.parametrize("answer", BROKEN.values(), ids=BROKEN.keys())
+def test_what_is_no_fastcgi_answer_withholds(unchecked, answer):
+    """T097."""
+    with in_place_of_check(unchecked, lambda params, body: lambda connection: connection.sendall(answer)):
+        assert is_withheld(unchecked.get("/private/"))
+
+
+def test_check_is_given_the_listed_parameters_and_nothing_else(unchecked):
+    """T211: whatever the request is; no path, no query, no cookie, no body, no method of the client's."""
+    allowed = b"Status: 204 No Content\r\nX-Auth-User: a\r\n\r\n"
+    with in_place_of_check(unchecked, lambda params, body: allowed) as responder:
+        unchecked.client.request(
+            "DELETE", "/api/echo?access_token=x", content=b"body", headers={
+                "Authorization": "Bearer t", "Cookie": "a=b", "X-Original-URI": "/public/", "AUTH_REQUIRE": "x",
+                "Content-Type": "a/b", "User-Agent": "kube-probe", "Auth-Require": "x", "X-Forwarded-For": "1.2.3.4"})
+    (params, body), = responder.seen
+    assert body == b""
+    assert dict(params) == dict(params) | {
+        "REQUEST_METHOD": "GET", "CONTENT_LENGTH": "", "QUERY_STRING": "", "REMOTE_ADDR": "127.0.0.1",
+        "HTTP_AUTHORIZATION": "Bearer t", "SCRIPT_NAME": "/tallystick/check"}
+    assert {name for name, _ in params} == {
+        "GATEWAY_INTERFACE", "SERVER_PROTOCOL", "REQUEST_METHOD", "SCRIPT_NAME", "QUERY_STRING", "CONTENT_LENGTH",
+        "REMOTE_ADDR", "REQUEST_ID", "HTTP_AUTHORIZATION"}
+    assert len(params) == len(dict(params))
+
+
+@pytest.mark.parametrize("path,groups", [("/private/", None), ("/private/staff/", "staff")])
+def test_the_groups_come_from_the_location(unchecked, path, groups):
+    """T083, T211."""
+    with in_place_of_check(unchecked, lambda params, body: REFUSAL) as responder:
+        unchecked.get(path)
+    assert dict(responder.seen[0][0]).get("AUTH_REQUIRE") == groups
+
+
+def test_with_the_switch_connections_to_check_are_kept(unchecked):
+    """What `fastcgi_store` is there for: accepts are counted, with it and without."""
+    allowed = b"Status: 204 No Content\r\nX-Auth-User: a\r\n\r\n"
+    counts = {}
+    for host, path in (("localhost", "/api/echo"), ("kept.localhost", "/public/echo")):
+        with in_place_of_check(unchecked, lambda params, body: allowed) as responder:
+            for _ in range(100):
+                assert unchecked.at(host, path).status_code == 200
+            counts[host] = responder.accepted
+    assert counts["localhost"] == 100
+    assert counts["kept.localhost"] <= 4
+
+
+@pytest.mark.parametrize("status", [204, 401, 403, 503])
+def test_with_the_switch_decisions_are_the_same_and_nothing_is_stored(unchecked, status):
+    expected = {204: 200, 503: 500}.get(status, status)
+    answer = b"Status: %d X\r\nX-Auth-User: a\r\n\r\n" % status
+    with in_place_of_check(unchecked, lambda params, body: answer):
+        for _ in range(3):
+            assert unchecked.at("kept.localhost", "/public/echo").status_code == expected
+    assert not [path for path in (unchecked.dir / "nginx").rglob("never-stored*")]
+
+
+def test_a_check_that_hangs_withholds_and_recovers(site, alice):
+    """T094: stopped for longer than nginx waits."""
+    site.signal("check", signal.SIGSTOP)
+    try:
+        start = time.monotonic()
+        assert is_withheld(site.get("/private/", headers=alice.bearer))
+        assert 4 < time.monotonic() - start < 10
+    finally:
+        site.signal("check", signal.SIGCONT)
+    assert site.get("/private/", headers=alice.bearer).status_code == 200
+
+
+def test_a_check_that_is_killed_over_and_over_shows_nothing_to_a_stranger(site, alice):
+    """T094, T225: and is back within a second of the last time."""
+    answers, stop = {"alice": set(), "stranger": set()}, threading.Event()
+
+    def ask(who, headers):
+        with site.connect() as client:
+            while not stop.is_set():
+                answer = client.get("/private/", headers=headers)
+                answers[who].add((answer.status_code, GUARDED in answer.text))
+
+    threads = [threading.Thread(target=ask, args=arguments) for arguments in (("alice", alice.bearer), ("stranger", {})) * 2]
+    for thread in threads:
+        thread.start()
+    for _ in range(4):
+        time.sleep(0.4)
+        killed = site.pid("check")
+        os.kill(killed, signal.SIGKILL)
+        wait_for(lambda killed=killed: site.pid("check") != killed, "a new check")
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert answers["stranger"] <= {(401, False), (500, False)}
+    assert answers["alice"] <= {(200, True), (500, False)}
+    wait_for(lambda: site.get("/private/", headers=alice.bearer).status_code == 200, "a decision", 1)
+
+
+def test_a_database_that_is_gone_withholds(user_site):
+    """T189-T191 as nginx shows them: no 401, which a client would take for a sign-out."""
+    user = user_site.register()
+    assert user_site.get("/private/", headers=user.bearer).status_code == 200
+    database = user_site.dir / "state/tallystick.db"
+    hidden = database.with_name("hidden.db")
+    for file in sorted(database.parent.glob("tallystick.db*")):
+        file.rename(hidden.with_name(file.name.replace("tallystick", "hidden")))
+    killed = user_site.pid("check")
+    os.kill(killed, signal.SIGTERM)
+    wait_for(lambda: user_site.pid("check") != killed, "another check")
+    assert is_withheld(user_site.get("/private/", headers=user.bearer))
+    answer = user_site.get("/auth/health")
+    assert answer.status_code in (204, 503)
+    assert not database.exists()
+
+
+@pytest.fixture
+def user_site():
+    running = Site()
+    yield running
+    running.close()

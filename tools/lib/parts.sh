@@ -1,0 +1,166 @@
+# The parts of tools/test; sourced by it. A part prints what its tests print, and `ok` or `not ok`
+# for a check that is none of a test framework's.
+# shellcheck shell=bash source=tools/lib/common.sh disable=SC2154
+
+# In this order: seconds first.
+list_parts() {
+  cat <<'END'
+lint      formatting, shell scripts, compiler warnings, every nginx snippet
+unit      the Swift tests: rules, vectors, tokens, store
+client    the browser module, without a browser
+tools     tools/up, tools/down and tools/test themselves
+routes    each program as CGI and on a socket
+site      real nginx with the shipped configuration, and TLS
+interop   tokens and keys in other people's libraries
+readme    the commands of the README, from the README
+browser   the client and the pages in Chromium
+sanitize  the Swift tests with the address and the thread sanitizer
+bench     that what was measured still holds
+END
+}
+
+# check NAME COMMAND…: one line, and the output where it fails.
+check() {
+  local name=$1 output
+  shift
+  if output=$("$@" 2>&1); then
+    printf 'ok %s\n' "$name"
+  else
+    printf '%s\n' "$output"
+    printf 'not ok %s\n' "$name"
+  fi
+}
+
+# claim NAME COMMAND…: the same for a command whose output is worth reading.
+claim() {
+  local name=$1
+  shift
+  if "$@"; then printf 'ok %s\n' "$name"; else printf 'not ok %s\n' "$name"; fi
+}
+
+# count_results LOG: "PASSED FAILED", from the summaries of the frameworks and from `check`.
+count_results() {
+  awk '
+    # Swift Testing: Test run with 12 tests in 3 suites passed | failed … with 2 issues
+    /Test run with [0-9]+ tests?/ {
+      for (i = 1; i <= NF; i++) if ($i == "with" && $(i + 2) ~ /^tests?$/) swift += $(i + 1)
+    }
+    /✘ Test .* failed after/ && !/Test run/ { swift_failed++ }
+    # pytest: == 3 failed, 10 passed, 1 error in 2.0s ==
+    /^(=+ )?[0-9]+ (passed|failed|error|skipped|xfailed|deselected)/ && / in [0-9.]+s/ {
+      for (i = 1; i < NF; i++) {
+        if ($(i + 1) ~ /^passed/) passed += $i
+        if ($(i + 1) ~ /^(failed|errors?)/) failed += $i
+      }
+    }
+    # node --test
+    /^(ℹ|#) pass [0-9]+/ { passed += $3 }
+    /^(ℹ|#) fail [0-9]+/ { failed += $3 }
+    /^ok [^0-9]/ { passed++ }
+    /^not ok [^0-9]/ { failed++ }
+    END { print passed + swift - swift_failed, failed + swift_failed + 0 }
+  ' "$1"
+}
+
+# The Python of the tests, with what requirements.txt pins.
+prepare_python() {
+  install_packages python3 python3-venv
+  local venv=$root/.build-venv wanted=$root/tools/lib/requirements.txt
+  if ! cmp -s "$wanted" "$venv/requirements.txt"; then
+    python3 -m venv --clear "$venv"
+    "$venv/bin/pip" install -q --disable-pip-version-check -r "$wanted" ||
+      fail "pip cannot install $wanted" 111
+    cp "$wanted" "$venv/requirements.txt"
+  fi
+}
+
+# run_pytest FOLDER [OPTION…]
+run_pytest() {
+  prepare_python
+  local folder=$1
+  shift
+  "$root/.build-venv/bin/python" -m pytest -q -p no:cacheprovider "$root/Tests/$folder" "$@"
+}
+
+part_lint() {
+  install_site_packages
+  install_packages shellcheck
+  local scripts=()
+  # Every shell script there is, by its first line.
+  mapfile -t scripts < <(grep -rlE -m 1 '^#!.*\b(bash|sh)$' tools .ci)
+  check 'swift format lint' swift format lint --strict -r Sources Tests Package.swift
+  check "shellcheck of ${#scripts[@]} scripts" shellcheck -x "${scripts[@]}" tools/lib/*.sh
+  check 'no line of Sources, nginx and tools is unfinished' no_unfinished_lines
+  check 'the build has no warnings' swift build --build-tests -Xswiftc -warnings-as-errors
+  [ ! -x tools/linkage ] || {
+    build_release
+    check 'every program links what it may' tools/linkage
+  }
+  [ ! -x tools/standards ] || check 'the RFCs that the sources cite are in the README' tools/standards
+  tools/lib/lint-nginx
+  prepare_python
+  # T206, T210
+  check 'gixy finds nothing in the example' .build-venv/bin/gixy -l nginx/nginx.conf
+}
+
+no_unfinished_lines() { ! grep -rnwE 'TODO|FIXME|XXX' Sources nginx tools --exclude=parts.sh; }
+
+part_unit() {
+  install_site_packages
+  # The same build as lint's.
+  swift test -Xswiftc -warnings-as-errors
+}
+
+part_client() {
+  install_packages nodejs
+  node --test Tests/browser/unit/
+}
+
+part_tools() { run_pytest tools; }
+
+part_routes() {
+  install_site_packages
+  build_release
+  run_pytest routes
+}
+
+part_site() {
+  install_site_packages
+  build_release
+  run_pytest site
+}
+
+part_interop() {
+  install_site_packages
+  install_packages jose node-axios node-express
+  build_release
+  prepare_python
+  PATH=$root/.build-venv/bin:$PATH claim 'tokens and keys work in other libraries' tools/interop/run
+}
+
+part_readme() {
+  install_site_packages
+  build_release
+  run_pytest readme
+}
+
+part_browser() {
+  install_site_packages
+  install_packages chromium fonts-dejavu-core
+  build_release
+  run_pytest browser
+}
+
+part_sanitize() {
+  install_site_packages
+  swift test --sanitize=address --scratch-path .build-address
+  swift test --sanitize=thread --scratch-path .build-thread
+}
+
+part_bench() {
+  install_site_packages
+  install_packages wrk gcc libc6-dev
+  build_release
+  claim 'sizes and start times hold' tools/sizes
+  claim 'the measured ratios hold' tools/bench --quick
+}
