@@ -73,6 +73,7 @@ export const strings = {
   "demo.title": "The flow, live",
   "demo.text": "What the client module does while a page works. Nothing here is special: the page "
     + "only passes its own fetch to createAuth and writes down what goes through it.",
+  "demo.curl": "The same by curl",
   "demo.token": "Access token",
   "demo.remaining": "Time left",
   "demo.none": "no token",
