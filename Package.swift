@@ -28,11 +28,16 @@ let package = Package(
 
     .target(name: "Wire"),
     .target(name: "Accounts"),
-    .target(name: "Token", dependencies: ["Wire", "Accounts", "CCrypto", "CSystem"]),
+    .target(name: "Locking"),
+    .target(name: "Token", dependencies: ["Wire", "Accounts", "Locking", "CCrypto", "CSystem"]),
     .target(name: "PasswordHash", dependencies: ["Accounts", "CArgon2", "CSystem"]),
-    .target(name: "Store", dependencies: ["Accounts", "CSQLite", "CSystem"]),
+    .target(name: "Store", dependencies: ["Accounts", "Locking", "CSQLite", "CSystem"]),
     .target(name: "FastCGI", dependencies: ["Wire", "CFastCGI", "CSystem"]),
-    .target(name: "Endpoint", dependencies: ["Wire", "Accounts", "Token", "FastCGI", "CSystem"]),
+    .target(
+      name: "Endpoint",
+      dependencies: ["Wire", "Accounts", "Locking", "Token", "FastCGI", "CSystem"]),
+      name: "Endpoint",
+      dependencies: ["Wire", "Accounts", "Locking", "Token", "FastCGI", "CSystem"]),
     .target(name: "SignIn", dependencies: ["Accounts", "Endpoint", "PasswordHash"]),
   ]
     + programs.map { program in
