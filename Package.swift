@@ -36,8 +36,6 @@ let package = Package(
     .target(
       name: "Endpoint",
       dependencies: ["Wire", "Accounts", "Locking", "Token", "FastCGI", "CSystem"]),
-      name: "Endpoint",
-      dependencies: ["Wire", "Accounts", "Locking", "Token", "FastCGI", "CSystem"]),
     .target(name: "SignIn", dependencies: ["Accounts", "Endpoint", "PasswordHash"]),
   ]
     + programs.map { program in
