@@ -5,7 +5,7 @@
 
 package import Accounts
 import Glibc
-import Synchronization
+import Locking
 import Wire
 
 /// Confirms generations in the background.
@@ -20,9 +20,9 @@ package final class Confirmer: Sendable {
 
   private let store: any AccountStore
   private let log: Log
-  private let pending = Mutex(Pending())
+  private let pending = Locked(Pending())
   /// Held while a batch is on its way to the disk, so that who flushes waits for it.
-  private let writing = Mutex(())
+  private let writing = Locked(())
 
   package init(_ store: any AccountStore, log: Log) {
     self.store = store

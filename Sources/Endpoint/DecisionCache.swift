@@ -3,7 +3,9 @@ import FastCGI
 import Token
 
 /// A yes of `check` and how long it stands.
-package struct Decision: Sendable {
+///
+/// A class, so that an empty place in the cache costs a word.
+final class Decision: Sendable {
   /// What was decided about: the whole token, and everything nginx said about the policy.
   let digest: Digest256
   /// The token, verified in full.
@@ -15,6 +17,18 @@ package struct Decision: Sendable {
   /// From when and until when the token's own times and the session's end allow it.
   let from: NumericDate
   let until: NumericDate
+
+  init(
+    digest: Digest256, token: VerifiedAccessToken, response: Response, revocations: Int64,
+    from: NumericDate, until: NumericDate
+  ) {
+    self.digest = digest
+    self.token = token
+    self.response = response
+    self.revocations = revocations
+    self.from = from
+    self.until = until
+  }
 
   func holds(at now: NumericDate) -> Bool {
     from <= now && now < until

@@ -7,7 +7,7 @@
 
 package import Accounts
 package import FastCGI
-import Synchronization
+import Locking
 package import Token
 import Wire
 
@@ -36,7 +36,7 @@ package final class Gate: Sendable {
   private let store: any AccountStore
   private let log: Log
   private let decide: Decide
-  private let state = Mutex(State())
+  private let state = Locked(State())
   package let confirmer: Confirmer
 
   package init(

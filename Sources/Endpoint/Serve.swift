@@ -38,6 +38,8 @@ package func serve(
   threads: Int = 8,
   _ handler: @escaping @Sendable (Call) throws -> Answer
 ) -> Never {
+  // Before the first request; as CGI the one request finds out.
+  if !isGateway(arguments: CommandLine.arguments) { orExit(try keys.prove()) }
   let log = Log(program: programName(), level: settings.logLevel)
   let route = Route(methods: methods, body: body, settings: settings, log: log) { call in
     try keys.refresh()

@@ -60,6 +60,11 @@ package func serve(
   exit(0)
 }
 
+/// Whether a program that is started like this will answer one request from its environment.
+package func isGateway(arguments: [String]) -> Bool {
+  arguments.count == 1 && !isListening(STDIN_FILENO)
+}
+
 /// Prints the help of a program, if the command line asks for it, and ends it.
 ///
 /// For programs that need settings before they can serve: who asks for help has none yet.

@@ -1,4 +1,5 @@
 import Accounts
+import Locking
 import CSystem
 import Glibc
 

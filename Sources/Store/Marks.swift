@@ -1,4 +1,5 @@
 import Accounts
+import Locking
 
 /// The connection that tells whether the database has changed.
 ///

@@ -1,4 +1,5 @@
 import Accounts
+import Locking
 
 /// Connections for reading, as many as threads read at once.
 final class Readers: Sendable {

@@ -39,7 +39,8 @@ package enum Schema {
       last_used_at INTEGER NOT NULL,
       expires_at INTEGER NOT NULL,
       address TEXT NOT NULL,
-      user_agent TEXT NOT NULL
+      user_agent TEXT NOT NULL,
+      ordinal INTEGER NOT NULL -- among those of the account: seconds do not tell their order
     ) STRICT, WITHOUT ROWID
     """,
     "CREATE INDEX session_of_account ON session (account, version)",

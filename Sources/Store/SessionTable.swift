@@ -23,7 +23,7 @@ extension Connection {
       """
       SELECT id, account, version, generation, confirmed, rotated_at, issued_at,
         created_at, last_used_at, expires_at, address, user_agent
-      FROM session WHERE account = ?1 AND expires_at > ?2 ORDER BY created_at DESC, id
+      FROM session WHERE account = ?1 AND expires_at > ?2 ORDER BY created_at DESC, ordinal DESC
       """, .text(account.text), .integer(now.seconds)
     ) { row throws(StoreError) in
       guard let id = SessionID(try row.text(0)) else { throw .corrupt("session.id") }
@@ -36,8 +36,9 @@ extension Connection {
       """
       INSERT INTO session
         (id, account, version, generation, confirmed, rotated_at, issued_at, created_at,
-         last_used_at, expires_at, address, user_agent)
-      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+         last_used_at, expires_at, address, user_agent, ordinal)
+      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,
+        (SELECT ifnull(max(ordinal), 0) + 1 FROM session WHERE account = ?2))
       """,
       .text(session.id.text), .text(session.account.text), .integer(session.version),
       .integer(session.generation), .integer(session.confirmed),
@@ -87,7 +88,7 @@ extension Connection {
     let evicted = try all(
       """
       SELECT id FROM session WHERE account = ?1 AND id <> ?2
-      ORDER BY last_used_at DESC, created_at DESC, id LIMIT -1 OFFSET ?3
+      ORDER BY last_used_at DESC, ordinal DESC LIMIT -1 OFFSET ?3
       """, .text(account.text), .text(session.text), .integer(Int64(max(0, maximum - 1)))
     ) { row throws(StoreError) in
       guard let id = SessionID(try row.text(0)) else { throw .corrupt("session.id") }

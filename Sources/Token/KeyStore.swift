@@ -1,5 +1,5 @@
 package import Accounts
-import Synchronization
+import Locking
 import Wire
 
 /// The keys of a running program: they verify, and where it may, sign.
@@ -32,7 +32,7 @@ package final class KeyStore: Sendable {
 
   private let directory: KeyDirectory
   private let signs: Bool
-  private let keys: Mutex<Keys>
+  private let keys: Locked<Keys>
 
   /// Reads the directory.
   ///
@@ -45,7 +45,7 @@ package final class KeyStore: Sendable {
   package init(directory: String, signing: Bool) throws(KeyError) {
     self.directory = KeyDirectory(path: directory)
     signs = signing
-    keys = Mutex(try Keys(self.directory, signing: signing, revision: 1))
+    keys = Locked(try Keys(self.directory, signing: signing, revision: 1))
   }
 
   /// Reads the directory again if its set has changed: one `stat` if it has not.
@@ -58,6 +58,18 @@ package final class KeyStore: Sendable {
     try keys.withLock { keys throws(KeyError) in
       guard KeyFile.stamp(directory.setFile) != keys.stamp else { return }
       keys = try Keys(directory, signing: signs, revision: keys.revision + 1)
+    }
+  }
+
+  /// Makes sure that the signing key signs what its public half verifies.
+  ///
+  /// - Throws: `KeyError` naming the file if it does not.
+  package func prove() throws(KeyError) {
+    guard let key = current.signing else { return }
+    do throws(KeyError) {
+      try key.prove()
+    } catch {
+      throw KeyError("\(directory.privateFile(key.kid)) \(error.reason)")
     }
   }
 

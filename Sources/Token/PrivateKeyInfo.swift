@@ -1,6 +1,8 @@
 // PKCS #8 as OpenSSL writes it, and nothing else: RFC 5958 §2 around RFC 5915 §3 for P-256, RFC 8410
 // §7 for Ed25519. One form a key, so reading it is comparing bytes.
 
+import CCrypto
+
 /// The numbers of a private key.
 struct PrivateKeyInfo: Equatable {
   /// The private number of P-256, or the seed of Ed25519; 32 bytes.
@@ -23,6 +25,18 @@ struct PrivateKeyInfo: Equatable {
     guard rest.isEmpty else { return nil }
     number = found[0]
     point = found.dropFirst().first ?? []
+  }
+
+  /// OpenSSL's form of the key, to be freed by the caller; nil for no key of the curve.
+  func openSSLKey(_ algorithm: SignatureAlgorithm) -> OpaquePointer? {
+    let key: OpaquePointer?
+    if algorithm.isEdwards {
+      unsafe key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nil, number, 32)
+    } else {
+      unsafe key = ts_p256([4] + point, number.reversed())
+    }
+    if unsafe key == nil { ERR_clear_error() }
+    return unsafe key
   }
 
   /// Constant bytes, and how many of the key follow them.

@@ -1,10 +1,15 @@
 import CCrypto
-import Wire
+import Synchronization
 
 /// A private key, and its public half.
+///
+/// OpenSSL's form of it is made, and held against the public half that its file states, when it is
+/// first needed: a CGI program that refuses a request signs nothing.
 @safe package final class SigningKey: @unchecked Sendable {
   package let verification: VerificationKey
-  private let key: OpaquePointer
+  private let info: PrivateKeyInfo
+  /// The address of OpenSSL's key, which any number of threads may sign with; 0 until it is made.
+  private let made = Atomic<UInt>(0)
 
   package var kid: String { verification.kid }
   package var algorithm: SignatureAlgorithm { verification.algorithm }
@@ -26,37 +31,63 @@ import Wire
     guard let der = SigningKey.der(pem), let info = PrivateKeyInfo(der, algorithm) else {
       throw KeyError("is no private key for \(algorithm.rawValue) in PKCS #8 PEM")
     }
-    let made: OpaquePointer?
+    self.info = info
     if algorithm.isEdwards {
-      unsafe made = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nil, info.number, 32)
-    } else {
-      unsafe made = ts_p256([4] + info.point, info.number.reversed())
-    }
-    guard let made = unsafe made else {
-      ERR_clear_error()
-      throw KeyError("is no key of its curve")
-    }
-    unsafe key = made
-    do throws(KeyError) {
+      // The file of such a key does not state its public half.
+      guard let key = unsafe info.openSSLKey(algorithm) else { throw KeyError("is no Ed25519 key") }
+      defer { unsafe EVP_PKEY_free(key) }
       verification = try VerificationKey(
-        algorithm: algorithm,
-        coordinates: algorithm.isEdwards
-          ? [unsafe SigningKey.edwardsPoint(of: made)]
-          : [Array(info.point.prefix(32)), Array(info.point.suffix(32))])
-    } catch {
-      unsafe EVP_PKEY_free(made)
-      throw error
+        unproven: algorithm, coordinates: [unsafe SigningKey.edwardsPoint(of: key)])
+    } else {
+      verification = try VerificationKey(
+        unproven: algorithm,
+        coordinates: [Array(info.point.prefix(32)), Array(info.point.suffix(32))])
     }
   }
 
   deinit {
-    unsafe EVP_PKEY_free(key)
+    unsafe EVP_PKEY_free(OpaquePointer(bitPattern: made.load(ordering: .acquiring)))
+  }
+
+  /// Makes sure that it signs what its public half verifies.
+  ///
+  /// - Throws: `KeyError` if it is no key of its curve, or of another public half.
+  package func prove() throws(KeyError) {
+    guard unsafe key() != nil else { throw KeyError("does not match its public half") }
+  }
+
+  /// OpenSSL's key, proven; nil where it does not match.
+  private func key() -> OpaquePointer? {
+    if let known = unsafe OpaquePointer(bitPattern: made.load(ordering: .acquiring)) {
+      return unsafe known
+    }
+    guard let fresh = unsafe info.openSSLKey(algorithm) else { return nil }
+    let probe = Array(kid.utf8)
+    guard let signature = unsafe try? sign(probe, with: fresh),
+      verification.verify(signature[...], over: probe[...])
+    else {
+      unsafe EVP_PKEY_free(fresh)
+      return nil
+    }
+    let (isFirst, other) = made.compareExchange(
+      expected: 0, desired: UInt(bitPattern: fresh), ordering: .acquiringAndReleasing)
+    guard !isFirst else { return unsafe fresh }
+    // Another thread was faster; its key is the same.
+    unsafe EVP_PKEY_free(fresh)
+    return unsafe OpaquePointer(bitPattern: other)
   }
 
   /// The signature in the form a JWS carries: 64 bytes.
   ///
   /// - Throws: `TokenError.signing` if OpenSSL cannot.
   package func sign(_ message: [UInt8]) throws(TokenError) -> [UInt8] {
+    guard let key = unsafe key() else { throw .signing }
+    return try unsafe sign(message, with: key)
+  }
+
+  private func sign(
+    _ message: [UInt8], with key: OpaquePointer
+  ) throws(TokenError) -> [UInt8] {
     guard let context = unsafe EVP_MD_CTX_new() else { throw .signing }
     defer { unsafe EVP_MD_CTX_free(context) }
     let digest = unsafe algorithm.isEdwards ? nil : EVP_sha256()
@@ -75,7 +106,8 @@ import Wire
   ///
   /// - Throws: `KeyError` if OpenSSL cannot.
   package func pem() throws(KeyError) -> [UInt8] {
-    try unsafe SigningKey.pem(of: key)
+    guard let key = unsafe key() else { throw KeyError("cannot write a key") }
+    return try unsafe SigningKey.pem(of: key)
   }
 
   private static func pem(of key: OpaquePointer) throws(KeyError) -> [UInt8] {

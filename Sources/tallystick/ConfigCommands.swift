@@ -19,7 +19,7 @@ let configCommands = [
     path: ["config", "check"], summary: "check the settings, the keys, the store and the blocklist"
   ) { _ in
     let settings = try Context.settings(issuerNeeded: true)
-    _ = try KeyStore(directory: settings.keys, signing: true)
+    try KeyStore(directory: settings.keys, signing: true).prove()
     _ = try SQLiteStore(at: settings.database).marks()
     try Blocklist(at: settings.blocklist).verify()
     printLine("ok")

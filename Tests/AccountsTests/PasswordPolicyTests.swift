@@ -11,11 +11,11 @@ import Testing
     _ text: String, username: String = "alice", context: [String] = [], minimum: Int = 8
   ) throws -> String? {
     let listed = Set(Self.words.map { Array($0.utf8) })
-    let policy = PasswordPolicy(minimum: minimum) { listed.contains($0) }
+    let policy = PasswordPolicy { listed.contains($0) }
     let password = try #require(Password(text))
     let username = try #require(Username(username))
     do throws(Refusal) {
-      try policy.admit(password, for: username, context: context)
+      try policy.admit(password, for: username, minimum: minimum, context: context)
       return nil
     } catch {
       #expect(error.status == 422)

@@ -92,7 +92,7 @@ struct `The password policy with Debian's list` {
   init() throws {
     let made = try Self.made.get()
     byteCount = made.byteCount
-    policy = PasswordPolicy(minimum: 8) { word in made.list.contains(word) }
+    policy = PasswordPolicy { word in made.list.contains(word) }
   }
 
   @Test func `has tens of thousands of words`() {
@@ -128,10 +128,10 @@ struct `The password policy with Debian's list` {
 
   /// T123: counted in code points.
   @Test func `counts code points`() {
-    let strict = PasswordPolicy(minimum: 15) { _ in false }
+    let strict = PasswordPolicy { _ in false }
     func isLongEnough(_ text: String) -> Bool {
       guard let password = Password(text), let name = Username("alice") else { return false }
-      return (try? strict.admit(password, for: name)) != nil
+      return (try? strict.admit(password, for: name, minimum: 15)) != nil
     }
     let turtles = Array("🐢🦉🌋🎷🥝🧲🪐🛶🐙🦔🍄🌵🧩🪁🎻")
     #expect(isLongEnough(String(turtles)))
@@ -143,6 +143,6 @@ struct `The password policy with Debian's list` {
     _ text: String, name: String = "nobody.here", context: [String] = []
   ) -> Bool {
     guard let password = Password(text), let username = Username(name) else { return false }
-    return (try? policy.admit(password, for: username, context: context)) != nil
+    return (try? policy.admit(password, for: username, minimum: 8, context: context)) != nil
   }
 }

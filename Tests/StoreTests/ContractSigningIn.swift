@@ -36,6 +36,21 @@ import Testing
     #expect(try bench.store.sessions(of: alice.account.id, at: t(50)) == [fifth])
   }
 
+  /// T067: three logins in one second are still one after the other.
+  @Test(arguments: Engine.all)
+  func `ends the first of those that began in the same second`(engine: Engine) throws {
+    for _ in 0..<8 {
+      let bench = try Bench(engine)
+      let (alice, first) = try bench.person()
+      let second = newSession(of: alice.account, at: t(0))
+      let third = newSession(of: alice.account, at: t(0))
+      _ = try bench.start(alice, second, maximum: 2, at: t(0))
+      #expect(
+        try bench.start(alice, third, maximum: 2, at: t(0)) == .started(evicted: [first.id]))
+      #expect(try bench.store.sessions(of: alice.account.id, at: t(0)) == [third, second])
+    }
+  }
+
   @Test(arguments: Engine.all)
   func `does not count sessions past their end as ended by it`(engine: Engine) throws {
     let bench = try Bench(engine)

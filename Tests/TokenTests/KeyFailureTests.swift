@@ -125,7 +125,12 @@ import Token
       + "\n-----END PRIVATE KEY-----\n"
     #expect(try SigningKey(pem: Array(pem.utf8), .es256).kid == fixture.key.kid)
     try replace(privateKey, pem.utf8)
-    #expect(try #require(refusal(signing: true)).contains("does not match its public half"))
+    // A server proves its key before the first request, CGI with the first signature.
+    let signer = try KeyStore(directory: path, signing: true)
+    let error = #expect(throws: KeyError.self) { try signer.prove() }
+    #expect(error?.reason == "\(privateKey) does not match its public half")
+    let forged = try SigningKey(pem: Array(pem.utf8), .es256)
+    #expect(throws: TokenError.signing) { try forged.sign([1, 2, 3]) }
   }
 
   @Test func `stops every program whose set is wrong (T205)`() throws {
@@ -147,9 +152,9 @@ import Token
       { $0.replacing("\"created_at\":", with: "\"made_at\":") },
       { $0.replacing("\"created_at\":1000000", with: "\"created_at\":1.5") },
       { text in
-        // One key twice.
-        let keys = text.dropFirst("{\"keys\":[".count).dropLast("]}\n".count)
-        return "{\"keys\":[\(keys),\(keys)]}\n"
+        // One key twice, and still one that is current.
+        guard let next = text.range(of: "},{") else { return text }
+        return String(text.dropLast("]}\n".count)) + ",{" + text[next.upperBound...]
       },
       { text in
         // x and y exchanged: a point, but not of the curve.

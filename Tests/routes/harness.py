@@ -6,6 +6,7 @@ import pathlib
 import socket
 import struct
 import subprocess
+import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -121,6 +122,7 @@ class Host:
             **{f"TALLYSTICK_{name}": str(value) for name, value in settings.items()},
         }
         self.processes = {}
+        self.starting = threading.Lock()
         self.logs = self.folder / "log"
         self.way = "cgi"
 
@@ -202,8 +204,9 @@ class Host:
                 pairs.append((name, value))
         if (way or self.way) == "fastcgi":
             path = self.folder / f"{program}.sock"
-            if program not in self.processes:
-                self.start(program)
+            with self.starting:
+                if program not in self.processes:
+                    self.start(program)
             return Answer(fastcgi(path, [(as_bytes(n), as_bytes(v)) for n, v in pairs], data))
         assert len(dict(pairs)) == len(pairs), "an environment holds a name once"
         done = subprocess.run(

@@ -153,7 +153,8 @@ def test_in_the_foreground_a_signal_ends_everything(state, number):
     port = free_port()
     process = subprocess.Popen(
         [UP, "--state", state, "--port", str(port), "--programs", programs()], stdout=subprocess.PIPE, text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
+        # Whoever runs the tests may ignore it, which a shell cannot undo.
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL))
     for line in process.stdout:
         if "Ctrl-C" in line:
             break

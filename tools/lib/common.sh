@@ -110,7 +110,8 @@ build_release() {
     fail "swift is not in PATH: install a toolchain from https://www.swift.org/install/linux" 111
   local log=$root/.build-release.log
   if ! (cd "$root" && swift build -c release --static-swift-stdlib \
-    -Xlinker --gc-sections -Xlinker -s >"$log" 2>&1); then
+    -Xswiftc -use-ld=lld -Xlinker --gc-sections -Xlinker --icf=safe -Xlinker -s \
+    -Xlinker -z -Xlinker pack-relative-relocs >"$log" 2>&1); then
     tail -n 40 "$log" >&2
     fail "the build failed; the whole output is in $log" 111
   fi

@@ -153,7 +153,8 @@ part_browser() {
 
 part_sanitize() {
   install_site_packages
-  swift test --sanitize=address --scratch-path .build-address
+  # Foundation and XCTest keep what they allocated; what is asked here is whether memory is misused.
+  ASAN_OPTIONS=detect_leaks=0 swift test --sanitize=address --scratch-path .build-address
   swift test --sanitize=thread --scratch-path .build-thread
 }
 

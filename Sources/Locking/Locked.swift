@@ -4,11 +4,11 @@ import Glibc
 ///
 /// A mutex of the system and not the standard library's: this one the thread sanitizer sees, and
 /// what it cannot see it cannot check.
-@safe final class Locked<Value>: @unchecked Sendable {
+@safe package final class Locked<Value: ~Copyable>: @unchecked Sendable {
   private let mutex: UnsafeMutablePointer<pthread_mutex_t> = .allocate(capacity: 1)
   private var value: Value
 
-  init(_ value: Value) {
+  package init(_ value: consuming Value) {
     self.value = value
     unsafe pthread_mutex_init(mutex, nil)
   }
@@ -18,7 +18,8 @@ import Glibc
     unsafe mutex.deallocate()
   }
 
-  func withLock<Result, Failure>(
+  /// Works on the value alone; nobody else sees it meanwhile.
+  package func withLock<Result, Failure>(
     _ body: (inout Value) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     unsafe pthread_mutex_lock(mutex)
