@@ -129,6 +129,16 @@ test("an upload is sent again as it was: JSON, a form, bytes", { skip }, async (
   }
 });
 
+test("what an instance does to its data is done once a try, not twice", { skip }, async () => {
+  const { browser, api } = await attached({ transformRequest: [(data) => `wrapped(${data})`] });
+  browser.server.loseTokens();
+  const asked = api.post("/x", "data");
+  await browser.clock.advance(100);
+  await asked;
+  const sent = browser.server.requests.filter((each) => each.path === "/api/x");
+  assert.deepEqual(sent.map(({ body }) => body), ["wrapped(data)", "wrapped(data)"]);
+});
+
 test("an abort while the refresh is under way cancels that request alone", { skip }, async () => {
   const { browser, api } = await attached();
   browser.server.loseTokens();

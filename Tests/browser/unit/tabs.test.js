@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SignedOut } from "../../../nginx/www/tallystick.js";
-import { Browser, later, outcome, settle } from "./world.js";
+import { Browser, later, outcome, refusal, settle } from "./world.js";
 
 const statuses = (tabs) => [...new Set(tabs.map(({ auth }) => auth.getSnapshot().status))];
 
@@ -131,6 +131,44 @@ test("T079: a frozen tab that missed an hour takes the token that another one ha
   assert.equal((await frozen.auth.fetch("/api/x")).status, 200);
   assert.equal(browser.server.count("/auth/refresh"), 0);
   assert.equal(shown.auth.getSnapshot().status, "signedin");
+});
+
+test("a refusal that another tab's new token has overtaken signs nobody out", async () => {
+  for (const late of [refusal(401, "invalid_token"), undefined]) {
+    const browser = new Browser();
+    const [one, two] = [await browser.signedIn(), browser.open()];
+    await browser.clock.advance(100);
+    browser.server.loseTokens();
+    const held = later();
+    browser.server.instead["/auth/refresh"] = ({ tab }) => tab === one ? held.promise : undefined;
+    const first = outcome(one.auth.fetch("/api/x"));
+    await browser.clock.advance(100);
+    const second = outcome(two.auth.fetch("/api/x"));
+    await browser.clock.advance(100);
+    assert.equal(second.value.status, 200);
+    const newer = browser.server.requests.at(-1).bearer;
+    held.resolve(late);
+    await settle();
+    assert.equal(first.value.status, 200);
+    assert.equal(browser.server.requests.at(-1).bearer, newer, "the newer token stays");
+    assert.deepEqual([one.events, two.events], [[], []]);
+    assert.equal(browser.server.count("/auth/logout"), 0);
+  }
+});
+
+test("a token that got a 401 here is not taken back from a tab that still trusts it", async () => {
+  const browser = new Browser();
+  const [asking, owner] = [await browser.signedIn(), browser.open()];
+  await browser.clock.advance(100);
+  await owner.auth.login("ann", "right");
+  await settle();
+  browser.server.loseTokens();
+  browser.server.instead["/auth/refresh"] = () => refusal(503, "temporarily_unavailable");
+  const first = outcome(asking.auth.fetch("/api/x"));
+  await browser.clock.advance(10_000);
+  assert.equal(first.error.code, "temporarily_unavailable");
+  await assert.rejects(asking.auth.fetch("/api/x"), { code: "temporarily_unavailable" });
+  assert.equal(browser.server.count("/api/x"), 1);
 });
 
 test("a sign-in as somebody else reaches the other tabs, and ends what waits there", async () => {
