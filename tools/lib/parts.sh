@@ -112,8 +112,8 @@ part_unit() {
 }
 
 part_client() {
-  install_packages nodejs
-  node --test Tests/browser/unit/
+  install_packages nodejs node-axios node-react node-react-dom node-redux
+  node --test Tests/browser/unit/*.test.js
 }
 
 part_tools() { run_pytest tools; }
@@ -146,7 +146,7 @@ part_readme() {
 
 part_browser() {
   install_site_packages
-  install_packages chromium fonts-dejavu-core
+  install_packages chromium fonts-dejavu-core node-axios node-react node-react-dom node-redux
   build_release
   run_pytest browser
 }
@@ -160,7 +160,7 @@ part_sanitize() {
 
 part_bench() {
   install_site_packages
-  install_packages wrk gcc libc6-dev
+  install_packages wrk gcc libc6-dev strace
   build_release
   claim 'sizes and start times hold' tools/sizes
   claim 'the measured ratios hold' tools/bench --quick
