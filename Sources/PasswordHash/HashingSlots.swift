@@ -29,7 +29,7 @@ package final class HashingSlots: Sendable {
   ///   - nice: How far a thread that hashes steps back behind those that answer in microseconds;
   ///     it stays back afterwards, because returning is a privilege. 0 leaves it alone.
   package init(slots: Int? = nil, queue: Int = queueLength, nice: Int32 = 5) {
-    ts_return_large_blocks()
+    ts_keep_large_blocks()
     let cores = Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))
     self.slots = max(1, slots ?? cores)
     self.queue = queue
