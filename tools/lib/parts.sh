@@ -15,7 +15,8 @@ interop   tokens and keys in other people's libraries
 readme    the commands of the README, from the README
 browser   the client and the pages in Chromium
 sanitize  the Swift tests with the address and the thread sanitizer
-bench     that what was measured still holds
+sizes     how large each program is, what it needs at rest and to start
+bench     that the measured ratios hold; it wants a quiet machine, and runs only by name
 END
 }
 
@@ -158,10 +159,16 @@ part_sanitize() {
   TSAN_OPTIONS=allocator_may_return_null=1 swift test --sanitize=thread --scratch-path .build-thread
 }
 
+part_sizes() {
+  install_site_packages
+  install_packages gcc libc6-dev
+  build_release
+  claim 'sizes, starts and memory hold' tools/sizes
+}
+
 part_bench() {
   install_site_packages
   install_packages wrk gcc libc6-dev strace
   build_release
-  claim 'sizes and start times hold' tools/sizes
   claim 'the measured ratios hold' tools/bench --quick
 }
