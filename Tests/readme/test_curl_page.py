@@ -18,7 +18,7 @@ def site():
 
 
 def blocks():
-    return [html.unescape(block).strip() for block in re.findall(r"<pre>(.*?)</pre>", PAGE.read_text(), re.S)]
+    return [html.unescape(block).strip() for block in re.findall(r"<pre[^>]*>(.*?)</pre>", PAGE.read_text(), re.S)]
 
 
 def as_script(site):
