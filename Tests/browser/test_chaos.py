@@ -81,6 +81,7 @@ class Chaos:
                    if "lost" in name or name in ("answer cut", "down", "bad gateway"))
 
 
+@pytest.mark.skipif(MORE == 0, reason="TALLYSTICK_CHAOS_ROUNDS is 0")
 @pytest.mark.parametrize(("tabs", "rounds", "window", "pause", "unauthorized"), [
     (1, 150, 0, (20, 80), 0.6),        # every refresh rotates
     (3, 150, 6, (50, 300), 0.4),
