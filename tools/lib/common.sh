@@ -99,19 +99,38 @@ install_site_packages() {
   # The toolchain from swift.org links with these and does not bring them.
   command -v ld >/dev/null || packages+=(binutils)
   [ -e /usr/include/features.h ] || packages+=(libc6-dev)
-  compgen -G '/usr/lib/gcc/*/*/libstdc++.*' >/dev/null || packages+=(g++)
+  compgen -G '/usr/lib/gcc/*/*/libstdc++.a' >/dev/null || packages+=(g++)
   ! toolchain_lacks_libraries || packages+=(libcurl4 libxml2 libncurses6 libuuid1 libz3-4 git tzdata)
   install_packages "${packages[@]}"
 }
 
-# The release build that is shipped: one file a program, no Swift runtime beside it.
+# The flags of the release build, in `release_flags`: one file a program, no Swift runtime beside it.
+#
+# Swift's runtime is in C++, and its library goes into the program too: as a shared one it would be
+# half of what a CGI start costs. Nothing looks a symbol of a program up, so none is exported.
+# shellcheck disable=SC2034
+choose_release_flags() {
+  local archives archive links=$root/.build/static
+  mapfile -t archives < <(compgen -G '/usr/lib/gcc/*/*/libstdc++.a' | sort -V)
+  [ ${#archives[@]} -gt 0 ] || fail "libstdc++.a is missing: install g++" 111
+  archive=${archives[-1]}
+  mkdir -p "$links"
+  # Of a folder that is searched first, and that has nothing else.
+  ln -sfn "$archive" "$links/libstdc++.a"
+  release_flags=(-c release --static-swift-stdlib
+    -Xswiftc -use-ld=lld -Xswiftc -Xclang-linker -Xswiftc -static-libgcc
+    -Xlinker "-L$links" -Xlinker --no-export-dynamic
+    -Xlinker --gc-sections -Xlinker --icf=safe -Xlinker -s
+    -Xlinker -z -Xlinker pack-relative-relocs)
+}
+
+# build_release [OPTION…]: the release build that is shipped; options are for `swift build`.
 build_release() {
   command -v swift >/dev/null ||
     fail "swift is not in PATH: install a toolchain from https://www.swift.org/install/linux" 111
-  local log=$root/.build-release.log
-  if ! (cd "$root" && swift build -c release --static-swift-stdlib \
-    -Xswiftc -use-ld=lld -Xlinker --gc-sections -Xlinker --icf=safe -Xlinker -s \
-    -Xlinker -z -Xlinker pack-relative-relocs >"$log" 2>&1); then
+  local log=$root/.build-release.log release_flags
+  choose_release_flags
+  if ! (cd "$root" && swift build "${release_flags[@]}" "$@" >"$log" 2>&1); then
     tail -n 40 "$log" >&2
     fail "the build failed; the whole output is in $log" 111
   fi
