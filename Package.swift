@@ -28,14 +28,14 @@ let package = Package(
 
     .target(name: "Wire"),
     .target(name: "Accounts"),
-    .target(name: "Locking"),
-    .target(name: "Token", dependencies: ["Wire", "Accounts", "Locking", "CCrypto", "CSystem"]),
+    .target(name: "Threads", dependencies: ["CSystem"]),
+    .target(name: "Token", dependencies: ["Wire", "Accounts", "Threads", "CCrypto", "CSystem"]),
     .target(name: "PasswordHash", dependencies: ["Accounts", "CArgon2", "CSystem"]),
-    .target(name: "Store", dependencies: ["Accounts", "Locking", "CSQLite", "CSystem"]),
-    .target(name: "FastCGI", dependencies: ["Wire", "CFastCGI", "CSystem"]),
+    .target(name: "Store", dependencies: ["Accounts", "Threads", "CSQLite", "CSystem"]),
+    .target(name: "FastCGI", dependencies: ["Wire", "Threads", "CFastCGI", "CSystem"]),
     .target(
       name: "Endpoint",
-      dependencies: ["Wire", "Accounts", "Locking", "Token", "FastCGI", "CSystem"]),
+      dependencies: ["Wire", "Accounts", "Threads", "Token", "FastCGI", "CSystem"]),
     .target(name: "SignIn", dependencies: ["Accounts", "Endpoint", "PasswordHash"]),
   ]
     + programs.map { program in
@@ -45,11 +45,12 @@ let package = Package(
           + (program.store ? ["Store"] : []) + (program.hashing ? ["PasswordHash", "SignIn"] : []))
     } + [
       .testTarget(name: "WireTests", dependencies: ["Wire"]),
+      .testTarget(name: "ThreadsTests", dependencies: ["Threads"]),
       .testTarget(name: "AccountsTests", dependencies: ["Accounts"]),
       .testTarget(name: "TokenTests", dependencies: ["Token", "Wire", "Accounts"]),
       .testTarget(name: "PasswordHashTests", dependencies: ["PasswordHash", "Accounts"]),
       .testTarget(name: "StoreTests", dependencies: ["Store", "Accounts"]),
-      .testTarget(name: "FastCGITests", dependencies: ["FastCGI", "Wire"]),
+      .testTarget(name: "FastCGITests", dependencies: ["FastCGI", "Threads", "Wire"]),
       .testTarget(
         name: "EndpointTests",
         dependencies: ["Endpoint", "FastCGI", "Token", "Wire", "Accounts", "Store"]),

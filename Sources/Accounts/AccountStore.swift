@@ -39,6 +39,35 @@ package struct Credentials: Equatable, Sendable {
   }
 }
 
+/// A verified refresh token, as it was presented.
+package struct Presented: Equatable, Sendable {
+  package let session: SessionID
+  package let account: AccountID
+  package let version: Int64
+  package let generation: Int64
+  package let time: NumericDate
+  package let reuseWindow: Duration
+
+  /// - Parameters:
+  ///   - session: The token's `sid`.
+  ///   - account: The token's `sub`.
+  ///   - version: The token's `ver`.
+  ///   - generation: The token's `gen`.
+  ///   - time: When it was presented.
+  ///   - reuseWindow: How long a confirmed session still answers the token before the live one.
+  package init(
+    session: SessionID, account: AccountID, version: Int64, generation: Int64,
+    at time: NumericDate, reuseWindow: Duration
+  ) {
+    self.session = session
+    self.account = account
+    self.version = version
+    self.generation = generation
+    self.time = time
+    self.reuseWindow = reuseWindow
+  }
+}
+
 /// How presenting a refresh token ended, committed.
 package enum RefreshOutcome: Equatable, Sendable {
   /// `rotate`, `keep` or `resend`, and the session as it stands now.
@@ -47,6 +76,8 @@ package enum RefreshOutcome: Equatable, Sendable {
   case reuse(Standing)
   /// Unknown, expired, outdated or disabled: nothing was touched.
   case refused
+  /// The session contradicts itself: nothing was touched.
+  case failed(StoreError)
 }
 
 /// How starting a session ended, committed.
@@ -115,6 +146,12 @@ package protocol AccountStore: Sendable {
   func credentials(of account: AccountID) throws(StoreError) -> Credentials?
   /// A session, expired or not, with its account.
   func standing(of session: SessionID) throws(StoreError) -> Standing?
+  /// Sessions with their accounts, read at one moment; those that are not there are left out.
+  ///
+  /// One that contradicts itself is a failure of its own, and none of the others'.
+  func standings(
+    of sessions: [SessionID]
+  ) throws(StoreError) -> [SessionID: Result<Standing, StoreError>]
   /// The live sessions of an account, the newest first.
   func sessions(of account: AccountID, at now: NumericDate) throws(StoreError) -> [Session]
   /// Accounts by name, those after a given name.
@@ -145,11 +182,9 @@ package protocol AccountStore: Sendable {
 
   // Sessions
 
-  /// Presents a refresh token and stores what the rotation rule says.
-  func refresh(
-    _ session: SessionID, account: AccountID, version: Int64, presenting generation: Int64,
-    at now: NumericDate, reuseWindow: Duration
-  ) throws(StoreError) -> RefreshOutcome
+  /// Presents refresh tokens, one after the other in one transaction, and stores what the rotation
+  /// rule says of each.
+  func refresh(_ presented: [Presented]) throws(StoreError) -> [RefreshOutcome]
   /// Notes that access tokens of these generations were seen.
   func confirm(_ seen: [(session: SessionID, generation: Int64)]) throws(StoreError)
   /// Ends a session, of this account only if one is given; false if there is none.

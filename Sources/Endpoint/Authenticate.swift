@@ -44,32 +44,49 @@ extension Call {
   ) throws(Refusal) -> VerifiedAccessToken {
     let bytes = try bearerToken()
     do throws(TokenError) {
-      return try keys.verifyAccess(
-        bytes, issuer: settings.issuer.text, audience: settings.audience, at: time,
-        leeway: settings.leeway,
-        // Who holds an older token of ours, made with a longer life, may still sign out with it.
-        maximumLifetime: allowingExpired ? .seconds(86_400) : settings.accessLifetime,
-        allowExpired: allowingExpired)
+      return try verify(bytes, keys, allowingExpired: allowingExpired)
     } catch {
-      note(.tokenRefused, reason: error.reason)
-      throw .invalidToken
+      throw refusal(of: error)
     }
+  }
+
+  /// Holds the bytes of an access token to the keys and to the settings of this request.
+  ///
+  /// - Throws: What does not hold.
+  func verify(
+    _ token: [UInt8], _ keys: KeyStore, allowingExpired: Bool = false
+  ) throws(TokenError) -> VerifiedAccessToken {
+    try keys.verifyAccess(
+      token, issuer: settings.issuer.text, audience: settings.audience, at: time,
+      leeway: settings.leeway,
+      // Who holds an older token of ours, made with a longer life, may still sign out with it.
+      maximumLifetime: allowingExpired ? .seconds(86_400) : settings.accessLifetime,
+      allowExpired: allowingExpired)
+  }
+
+  /// What a token that does not hold is answered; the reason is in the log.
+  func refusal(of error: TokenError) -> Refusal {
+    note(.tokenRefused, reason: error.reason)
+    return .invalidToken
   }
 
   /// The caller of this request; its generation is confirmed on the way.
   ///
   /// - Throws: `invalid_token`, or what the store throws.
   package func caller(_ keys: KeyStore, _ store: any AccountStore) throws -> Caller {
-    let caller = try caller(try accessToken(keys), store)
+    let token = try accessToken(keys)
+    let caller = try caller(token, try store.standing(of: token.claims.session))
     confirm(caller, store)
     return caller
   }
 
-  /// Holds a verified token to its session and account as they stand.
+  /// Holds a verified token to its session and account as they stand; nil where there is none.
   ///
-  /// - Throws: `invalid_token`, or what the store throws.
-  package func caller(_ token: VerifiedAccessToken, _ store: any AccountStore) throws -> Caller {
-    guard let standing = try store.standing(of: token.claims.session) else {
+  /// - Throws: `invalid_token`.
+  package func caller(
+    _ token: VerifiedAccessToken, _ standing: Standing?
+  ) throws(Refusal) -> Caller {
+    guard let standing else {
       note(.tokenRefused, session: token.claims.session, reason: "no such session")
       throw Refusal.invalidToken
     }

@@ -6,20 +6,15 @@ import Token
 import Wire
 
 /// One request to a route, with the settings and the time that hold for it.
-package struct Call: Sendable {
+///
+/// A class, so that handing it on costs one count and not one for each text in it.
+package final class Call: Sendable {
   package let request: Request
   package let settings: Settings
   package let time: NumericDate
   package let log: Log
   /// Where the refresh cookie lives.
   package let cookiePath: String
-  /// The client's address as nginx saw it.
-  package let address: String
-  /// The part of the address that counts as one client.
-  package let network: Network
-  /// What ties the log lines of nginx and of the programs together.
-  package let requestID: String
-
   /// Reads what every route needs.
   ///
   /// - Throws: `SettingError` if a parameter that only nginx sets is wrong.
@@ -37,9 +32,19 @@ package struct Call: Sendable {
       throw SettingError(
         variable: "REFRESH_COOKIE_PATH", value: cookiePath, allowed: "the path of the route")
     }
-    address = request.text("REMOTE_ADDR") ?? ""
-    network = Network(address: address)
-    requestID = request.text("REQUEST_ID").map { String($0.prefix(64)) } ?? ""
+  }
+
+  // Read when they are asked for: most requests of `check` never do.
+
+  /// The client's address as nginx saw it.
+  package var address: String { request.text("REMOTE_ADDR") ?? "" }
+
+  /// The part of the address that counts as one client.
+  package var network: Network { Network(address: address) }
+
+  /// What ties the log lines of nginx and of the programs together.
+  package var requestID: String {
+    request.text("REQUEST_ID").map { String($0.prefix(64)) } ?? ""
   }
 
   /// The realm of a challenge.
@@ -157,21 +162,4 @@ extension Network {
 extension Request {
   /// A request that says nothing: for what is not served but uses the routes' own work.
   package static let none = Request(parameters: Parameters())
-}
-
-extension Parameters {
-  /// The parameters whose names begin like this; a value that is no UTF-8 reads as one that no
-  /// setting allows.
-  func beginning(with prefix: String) -> [(name: String, value: String)] {
-    var found: [(name: String, value: String)] = []
-    forEach { name, value in
-      guard name.starts(with: prefix.utf8) else { return }
-      found.append(
-        (
-          String(decoding: name, as: UTF8.self),
-          String(validating: value, as: UTF8.self) ?? "\u{fffd}"
-        ))
-    }
-    return found
-  }
 }

@@ -5,7 +5,7 @@
 
 package import Accounts
 import Glibc
-import Locking
+import Threads
 import Wire
 
 /// Confirms generations in the background.
@@ -38,7 +38,12 @@ package final class Confirmer: Sendable {
       return !pending.isRunning
     }
     guard mustStart else { return }
-    if !startThread() { pending.withLock { $0.isRunning = false } }
+    // A thread that lives as long as there is something to write.
+    if let thread = try? startThread(hidesSignals: true, { self.flush() }) {
+      pthread_detach(thread)
+    } else {
+      pending.withLock { $0.isRunning = false }
+    }
   }
 
   /// Writes what was noted, and returns when it is written or the store cannot take it.
@@ -61,30 +66,5 @@ package final class Confirmer: Sendable {
         log.write(.warning, .unavailable, ["reason": .string("confirming: \(error.reason)")])
       }
     }
-  }
-
-  /// A thread that lives as long as there is something to write.
-  private func startThread() -> Bool {
-    var all = sigset_t()
-    var before = sigset_t()
-    // Signals are for the thread that waits for them.
-    unsafe sigfillset(&all)
-    unsafe pthread_sigmask(SIG_SETMASK, &all, &before)
-    defer { unsafe pthread_sigmask(SIG_SETMASK, &before, nil) }
-    var thread = pthread_t()
-    let context = unsafe Unmanaged.passRetained(self).toOpaque()
-    let code = unsafe pthread_create(
-      &thread, nil,
-      { context in
-        guard let context = unsafe context else { return nil }
-        unsafe Unmanaged<Confirmer>.fromOpaque(context).takeRetainedValue().flush()
-        return nil
-      }, context)
-    guard code == 0 else {
-      unsafe Unmanaged<Confirmer>.fromOpaque(context).release()
-      return false
-    }
-    pthread_detach(thread)
-    return true
   }
 }

@@ -42,14 +42,18 @@ struct DecisionCache: ~Copyable {
   private static let sets = 1_024
   private static let ways = 4
 
-  private var decisions: [Decision?] = Array(repeating: nil, count: sets * ways)
+  /// Empty until there is something to remember.
+  private var decisions: [Decision?] = []
   private var turn = 0
 
-  /// The decision about exactly this input.
-  func find(_ digest: Digest256) -> Decision? {
+  /// The decision about exactly this input, if it still holds.
+  func find(_ digest: Digest256, at now: NumericDate) -> Decision? {
+    guard !decisions.isEmpty else { return nil }
     let first = DecisionCache.first(digest)
     for index in first..<(first + DecisionCache.ways) {
-      if let decision = decisions[index], decision.digest == digest { return decision }
+      if let decision = decisions[index], decision.digest == digest {
+        return decision.holds(at: now) ? decision : nil
+      }
     }
     return nil
   }
@@ -57,6 +61,9 @@ struct DecisionCache: ~Copyable {
   /// Remembers a decision in place of an older one about the same input, or of one that is over,
   /// or of any other of its set.
   mutating func insert(_ decision: Decision, at now: NumericDate) {
+    if decisions.isEmpty {
+      decisions = Array(repeating: nil, count: DecisionCache.sets * DecisionCache.ways)
+    }
     let first = DecisionCache.first(decision.digest)
     let places = first..<(first + DecisionCache.ways)
     turn &+= 1
@@ -69,7 +76,7 @@ struct DecisionCache: ~Copyable {
 
   /// Forgets everything: what the keys say has changed.
   mutating func removeAll() {
-    for index in decisions.indices { decisions[index] = nil }
+    decisions = []
   }
 
   private static func first(_ digest: Digest256) -> Int {

@@ -76,6 +76,21 @@ extension Call {
     return verified.count == 1 ? .one(first) : .several
   }
 
+  /// A verified refresh token as the store is asked about it.
+  package func presenting(_ token: VerifiedRefreshToken) -> Presented {
+    let claims = token.claims
+    return Presented(
+      session: claims.session, account: claims.subject, version: claims.version,
+      generation: claims.generation, at: time, reuseWindow: settings.reuseWindow)
+  }
+
+  /// A log line about a refresh token.
+  package func note(
+    _ event: LogEvent, _ level: LogLevel = .info, about presented: Presented, reason: String? = nil
+  ) {
+    note(event, level, account: presented.account, session: presented.session, reason: reason)
+  }
+
   /// What deletes planted cookies, where this request brought more than one of the name.
   package var cookiesAgainstPlanting: [String] {
     guard RefreshCookie.values(in: request.parameters).count > 1 else { return [] }

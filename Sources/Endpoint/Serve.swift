@@ -2,10 +2,10 @@
 // one answer out. Whatever goes wrong in between becomes an answer of the contract, and a line
 // in the log.
 
-package import Accounts
+import Accounts
 import CSystem
+import FastCGI
 import Glibc
-package import FastCGI
 package import Token
 import Wire
 
@@ -41,69 +41,155 @@ package func serve(
   // Before the first request; as CGI the one request finds out.
   if !isGateway(arguments: CommandLine.arguments) { orExit(try keys.prove()) }
   let log = Log(program: programName(), level: settings.logLevel)
-  let route = Route(methods: methods, body: body, settings: settings, log: log) { call in
-    try keys.refresh()
-    return try handler(call)
-  }
+  let route = Route(methods: methods, body: body, settings: settings, log: log)
   FastCGI.serve(
     ServeOptions(
       program: log.program, threads: threads, maximumBody: body == .json ? 16_384 : 0,
       kind: .threads, log: { event in log.write(event) }),
     arguments: CommandLine.arguments
-  ) { request in route.respond(to: request, at: Clock.now()) }
+  ) { request in
+    let visit = route.begin(request, at: Clock.now()) { call in
+      try keys.refresh()
+      return try handler(call)
+    }
+    switch visit {
+    case .ended(let response): return response
+    case .open(let visitor, let answer): return route.end(visitor) { _ in answer }
+    }
+  }
 }
 
-/// A route: what it allows, and its work.
-package struct Route: Sendable {
+/// Serves a route whose requests are decided together: those that come while one transaction goes
+/// to the disk share the next.
+///
+/// - Parameters:
+///   - methods: What is allowed; everything else is answered 405.
+///   - settings: The program's settings.
+///   - keys: The keys, read again before requests if the directory has changed.
+///   - ask: What a request asks for, or the answer that it has without asking.
+///   - decide: Decides what was asked together, in its order.
+///   - answer: The answer to one decision.
+package func serve<Question: Sendable, Outcome: Sendable>(
+  _ methods: Method..., settings: Settings, keys: KeyStore,
+  asking ask: @escaping @Sendable (Call) throws -> Asked<Question>,
+  deciding decide: @escaping @Sendable ([Question]) throws -> [Outcome],
+  answering answer: @escaping @Sendable (Call, Question, Outcome) throws -> Answer
+) -> Never {
+  if !isGateway(arguments: CommandLine.arguments) { orExit(try keys.prove()) }
+  let log = Log(program: programName(), level: settings.logLevel)
+  let route = Route(methods: methods, body: .none, settings: settings, log: log)
+  FastCGI.serve(
+    ServeOptions(
+      program: log.program, maximumBody: 0, kind: .events, log: { event in log.write(event) }),
+    arguments: CommandLine.arguments,
+    together: { requests in
+      let time = Clock.now()
+      let visits = requests.map { request in
+        route.begin(request, at: time) { call in
+          try keys.refresh()
+          return try ask(call)
+        }
+      }
+      let outcomes = Result { try decide(visits.compactMap { $0.question() }) }
+      var place = 0
+      return visits.map { visit in
+        switch visit {
+        case .ended(let response):
+          return response
+        case .open(let visitor, .answer(let known)):
+          return route.end(visitor) { _ in known }
+        case .open(let visitor, .question(let question)):
+          defer { place += 1 }
+          return route.end(visitor) { call in
+            let outcomes = try outcomes.get()
+            guard place < outcomes.count else { throw Refusal.internalError }
+            return try answer(call, question, outcomes[place])
+          }
+        }
+      }
+    })
+}
+
+/// What a request asks of a decision that it shares with others.
+package enum Asked<Question: Sendable>: Sendable {
+  case question(Question)
+  /// There is nothing to be decided.
+  case answer(Answer)
+}
+
+/// A route: what it allows of a request, and what becomes of its answer.
+struct Route: Sendable {
   let methods: [Method]
   let body: BodyRule
   let settings: Settings
   let log: Log
-  let handler: @Sendable (Call) throws -> Answer
 
-  package init(
-    methods: [Method], body: BodyRule = .none, settings: Settings, log: Log,
-    handler: @escaping @Sendable (Call) throws -> Answer
-  ) {
-    self.methods = methods
-    self.body = body
-    self.settings = settings
-    self.log = log
-    self.handler = handler
+  /// A request that was let in, and where it came from.
+  struct Visitor: Sendable {
+    let call: Call
+    let provenance: Provenance
   }
 
-  /// Answers one request; it never fails.
-  package func respond(to request: Request, at time: NumericDate) -> Response {
+  enum Visit<Work: Sendable>: Sendable {
+    case open(Visitor, Work)
+    /// It was turned away, or answered without the route's own work.
+    case ended(Response)
+  }
+
+  /// Lets a request in and begins its work; it never fails.
+  func begin<Work>(
+    _ request: Request, at time: NumericDate, _ work: (Call) throws -> Work
+  ) -> Visit<Work> {
     let call: Call
     do throws(SettingError) {
       call = try Call(request, settings: settings, log: log, at: time)
     } catch {
       log.write(.error, .failed, ["reason": .string(error.line)])
-      return Response(.internalError, realm: settings.issuer.text, tokenSent: false)
+      return .ended(Response(.internalError, realm: settings.issuer.text, tokenSent: false))
     }
     let provenance = Provenance(
       origin: request.parameters.value("HTTP_ORIGIN"),
       fetchSite: request.parameters.value("HTTP_SEC_FETCH_SITE"),
       issuer: call.settings.issuer, allowed: call.settings.allowedOrigins)
-    var response = answer(call, from: provenance)
-    response.headers += corsHeaders(for: provenance, settings: call.settings)
+    let visitor = Visitor(call: call, provenance: provenance)
+    if let preflight = preflight(call, from: provenance) {
+      return .ended(dressed(preflight, visitor))
+    }
+    do {
+      try admit(call, from: provenance)
+      return .open(visitor, try work(call))
+    } catch {
+      return .ended(dressed(refused(error, call), visitor))
+    }
+  }
+
+  /// The answer to a request that was let in; it never fails.
+  func end(_ visitor: Visitor, _ work: (Call) throws -> Answer) -> Response {
+    do {
+      return dressed(Response(try work(visitor.call), call: visitor.call), visitor)
+    } catch {
+      return dressed(refused(error, visitor.call), visitor)
+    }
+  }
+
+  private func dressed(_ response: Response, _ visitor: Visitor) -> Response {
+    var response = response
+    response.headers += corsHeaders(for: visitor.provenance, settings: visitor.call.settings)
     return response
   }
 
-  private func answer(_ call: Call, from provenance: Provenance) -> Response {
-    if let preflight = preflight(call, from: provenance) { return preflight }
-    do {
-      try admit(call, from: provenance)
-      return Response(try handler(call), call: call)
-    } catch let refusal as Refusal {
+  /// What is answered to an error.
+  private func refused(_ error: any Error, _ call: Call) -> Response {
+    switch error {
+    case let refusal as Refusal:
       let allow =
         refusal == .methodNotAllowed ? methods.map(\.rawValue).joined(separator: ", ") : nil
       return Response(refusal, realm: call.realm, tokenSent: call.sentToken, allow: allow)
-    } catch let error as any Explained {
+    case let error as any Explained:
       // A store, a key or a hash that fails for now: nothing was done, the client may try again.
       call.note(.unavailable, .error, reason: error.reason)
       return Response(.temporarilyUnavailable, realm: call.realm, tokenSent: false)
-    } catch {
+    default:
       call.note(.failed, .error, reason: "\(type(of: error))")
       return Response(.internalError, realm: call.realm, tokenSent: false)
     }
@@ -144,6 +230,14 @@ package struct Route: Sendable {
       ("Access-Control-Max-Age", "600"),
     ]
     return response
+  }
+}
+
+extension Route.Visit {
+  /// What is left to be decided.
+  fileprivate func question<Question>() -> Question? where Work == Asked<Question> {
+    guard case .open(_, .question(let question)) = self else { return nil }
+    return question
   }
 }
 

@@ -17,16 +17,22 @@ package func serveCheck(
   settings: Settings, keys: KeyStore, store: any AccountStore, _ decide: @escaping Gate.Decide
 ) -> Never {
   let log = Log(program: programName(), level: settings.logLevel)
-  let gate = Gate(settings: settings, keys: keys, store: store, log: log, decide)
+  let isGateway = isGateway(arguments: CommandLine.arguments)
+  let gate = Gate(
+    settings: settings, keys: keys, store: store, log: log, remembers: !isGateway, decide)
   FastCGI.serve(
     ServeOptions(
-      program: log.program, maximumBody: 0, kind: .events, beforeBatch: { gate.renew() },
+      program: log.program, maximumBody: 0, kind: .events, excessStatus: 503,
       log: { event in
         if case .stopped = event { gate.confirmer.flush() }
         log.write(event)
       }),
-    arguments: CommandLine.arguments
-  ) { request in gate.respond(to: request, at: Clock.now()) }
+    arguments: CommandLine.arguments,
+    together: { requests in
+      // As CGI nobody comes back for what is left to be written.
+      defer { if isGateway { gate.confirmer.flush() } }
+      return gate.respond(to: requests, at: Clock.now())
+    })
 }
 
 extension Call {

@@ -7,13 +7,12 @@
 import Glibc
 
 /// Answers the one request that the environment describes.
-func answerCGI(_ options: ServeOptions, _ handler: Handler) {
+func answerCGI(_ options: ServeOptions, _ handler: BatchHandler) {
   let parameters = environmentParameters()
   let declared = DeclaredLength(parameters, maximum: options.maximumBody)
   let request = Request(parameters: parameters, body: readBody(declared))
-  options.beforeBatch?()
   var bytes: [UInt8] = []
-  if !handler(request).write(to: &bytes) {
+  for response in respond(to: [request], handler) where !response.write(to: &bytes) {
     options.log(.refused("an answer that cannot be written"))
   }
   writeAll(bytes, to: STDOUT_FILENO)

@@ -68,17 +68,28 @@ package struct Parameters: Sendable {
     }
   }
 
-  /// The parameters whose names begin with a prefix, as text; bytes that are no UTF-8 come out as
-  /// U+FFFD.
+  /// Calls a function with each name and value whose name begins with a prefix.
+  package func forEach(
+    beginning prefix: StaticString,
+    _ body: (_ name: ArraySlice<UInt8>, _ value: ArraySlice<UInt8>) -> Void
+  ) {
+    let count = prefix.utf8CodeUnitCount
+    for entry in entries where entry.name.count >= count {
+      let start = entry.name.lowerBound
+      guard matches(start..<start + count, prefix) else { continue }
+      body(bytes[entry.name], bytes[entry.value])
+    }
+  }
+
+  /// The parameters whose names begin with a prefix, as text; a value that is no UTF-8 reads as
+  /// U+FFFD alone.
   package func beginning(with prefix: StaticString) -> [(name: String, value: String)] {
     var found: [(name: String, value: String)] = []
-    for entry in entries where entry.name.count >= prefix.utf8CodeUnitCount {
-      let start = entry.name.lowerBound
-      guard matches(start..<start + prefix.utf8CodeUnitCount, prefix) else { continue }
+    forEach(beginning: prefix) { name, value in
       found.append(
         (
-          String(decoding: bytes[entry.name], as: UTF8.self),
-          String(decoding: bytes[entry.value], as: UTF8.self)
+          String(decoding: name, as: UTF8.self),
+          String(validating: value, as: UTF8.self) ?? "\u{fffd}"
         ))
     }
     return found

@@ -5,6 +5,7 @@
 
 import CSystem
 import Glibc
+import Threads
 
 /// Exit statuses: a wrong setting will be wrong again, a failing system may recover.
 let exitWrongUse: Int32 = 100
@@ -18,6 +19,19 @@ let exitSystemFailure: Int32 = 111
 ///   - handler: What answers a request.
 package func serve(
   _ options: ServeOptions, arguments: [String], _ handler: @escaping Handler
+) -> Never {
+  serve(options, arguments: arguments, together: { requests in requests.map(handler) })
+}
+
+/// Serves requests until SIGTERM or SIGINT, those that came together at once; or answers one CGI
+/// request; then exits with 0.
+///
+/// - Parameters:
+///   - options: How the program is served.
+///   - arguments: The command line, the program's own name first.
+///   - handler: What answers requests that came together.
+package func serve(
+  _ options: ServeOptions, arguments: [String], together handler: @escaping BatchHandler
 ) -> Never {
   var options = options
   let command: ServeCommand
@@ -52,6 +66,7 @@ package func serve(
     let server = try Server(options, listener: listener, handler)
     try stopOnSignals(server)
     options.log(.started(command.socket ?? "inherited socket"))
+    releaseStartCode()
     try server.run()
   } catch {
     leave(options, error.message, exitSystemFailure)
@@ -86,11 +101,15 @@ private func listener(for command: ServeCommand) throws(SystemError) -> Listener
 /// Lets SIGTERM and SIGINT stop a server.
 private func stopOnSignals(_ server: Server) throws(SystemError) {
   let signalled = try catchEndSignals()
-  let thread = try startThread(stackSize: 65_536) {
-    while !waitForInput(signalled, milliseconds: -1).first {}
-    server.stop()
+  do throws(NoThread) {
+    let thread = try startThread(stackSize: 65_536) {
+      while !waitForInput(signalled, milliseconds: -1).first {}
+      server.stop()
+    }
+    pthread_detach(thread)
+  } catch {
+    throw SystemError(error)
   }
-  pthread_detach(thread)
   blockEndSignals()
 }
 

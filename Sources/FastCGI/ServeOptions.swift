@@ -16,7 +16,8 @@ package struct ServeOptions: Sendable {
   package enum Kind: Sendable {
     /// libfcgi and a thread per connection, for handlers that wait: for a commit, for a hash.
     case threads
-    /// One loop over all connections, for handlers that never wait.
+    /// One loop over all connections, for handlers that answer at once all that has come: those
+    /// that never wait, or that wait for one commit of them all.
     case events
   }
 
@@ -31,23 +32,22 @@ package struct ServeOptions: Sendable {
   /// The most bytes of parameters; nginx alone may send 32 KiB of client headers, and repeats the
   /// path in several others.
   package var maximumParameters: Int
+  /// What a request with more parameters is answered.
+  package var excessStatus: Int
   /// The most connections that `.events` holds at once.
   package var maximumConnections: Int
   /// How long a request may take to arrive, and its answer to be taken.
   package var requestTimeout: Duration
   /// How long a kept connection may be silent.
   package var idleTimeout: Duration
-  /// Called before requests are handled, once for all that `.events` has read in one wake-up, and
-  /// for each one elsewhere; so that a program asks once whether what it knows still holds.
-  package var beforeBatch: (@Sendable () -> Void)?
   /// More lines for `--help`.
   package var help: String
 
   package init(
     program: String, threads: Int = 8, maximumBody: Int = 16_384, kind: Kind = .threads,
-    maximumParameters: Int = 65_536, maximumConnections: Int = 4_096,
+    maximumParameters: Int = 65_536, excessStatus: Int = 400, maximumConnections: Int = 4_096,
     requestTimeout: Duration = .seconds(10), idleTimeout: Duration = .seconds(75),
-    beforeBatch: (@Sendable () -> Void)? = nil, help: String = "",
+    help: String = "",
     log: @escaping @Sendable (ServeEvent) -> Void
   ) {
     self.program = program
@@ -56,13 +56,19 @@ package struct ServeOptions: Sendable {
     self.kind = kind
     self.log = log
     self.maximumParameters = maximumParameters
+    self.excessStatus = excessStatus
     self.maximumConnections = maximumConnections
     self.requestTimeout = requestTimeout
     self.idleTimeout = idleTimeout
-    self.beforeBatch = beforeBatch
     self.help = help
   }
 }
 
 /// What answers a request; it never throws, and every thread may call it.
 package typealias Handler = @Sendable (Request) -> Response
+
+/// What answers requests that came together: one response each, in their order.
+///
+/// `.events` gives it all that one wake-up has read, so that what many ask is asked once; elsewhere
+/// it is given one at a time. It never throws.
+package typealias BatchHandler = @Sendable ([Request]) -> [Response]

@@ -6,11 +6,11 @@ import Glibc
 package final class Server: Sendable {
   let options: ServeOptions
   let listener: Listener
-  let handler: Handler
+  private let handler: BatchHandler
   let stopFlag: StopFlag
 
   init(
-    _ options: ServeOptions, listener: consuming Listener, _ handler: @escaping Handler
+    _ options: ServeOptions, listener: consuming Listener, _ handler: @escaping BatchHandler
   ) throws(SystemError) {
     self.options = options
     self.listener = listener
@@ -26,10 +26,26 @@ package final class Server: Sendable {
     }
   }
 
+  /// One response for each request, in their order.
+  func respond(to requests: [Request]) -> [Response] {
+    FastCGI.respond(to: requests, handler)
+  }
+
   /// Ends `run`; any thread may call it.
   func stop() {
     // Nobody finds the socket from here on, while what waits in its backlog is still answered.
     listener.unlinkPath()
     stopFlag.raise()
   }
+}
+
+/// One response for each request, in their order.
+///
+/// A handler that gives another number has mixed them up: nobody gets anybody's answer.
+func respond(to requests: [Request], _ handler: BatchHandler) -> [Response] {
+  let responses = handler(requests)
+  guard responses.count == requests.count else {
+    return requests.map { _ in Response(status: 500) }
+  }
+  return responses
 }

@@ -2,6 +2,7 @@
 
 import CSystem
 import Glibc
+import Threads
 
 /// A system call that failed.
 struct SystemError: Error {
@@ -13,6 +14,10 @@ struct SystemError: Error {
     self.call = call
     self.object = object
     self.code = code
+  }
+
+  init(_ error: NoThread) {
+    self.init("pthread_create", code: error.code)
   }
 
   /// One line without the program's name.
@@ -87,41 +92,6 @@ package func writeAll(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
     written += count
   }
   return true
-}
-
-/// Starts a thread and returns what `join` needs.
-///
-/// - Parameters:
-///   - stackSize: In bytes.
-///   - body: What the thread runs.
-/// - Returns: The thread, to be joined.
-/// - Throws: `SystemError` if there is no room for another one.
-func startThread(
-  stackSize: Int, _ body: @escaping @Sendable () -> Void
-) throws(SystemError) -> pthread_t {
-  final class Start: Sendable {
-    let body: @Sendable () -> Void
-    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-  }
-  var attributes = pthread_attr_t()
-  unsafe pthread_attr_init(&attributes)
-  unsafe pthread_attr_setstacksize(&attributes, stackSize)
-  defer { unsafe pthread_attr_destroy(&attributes) }
-  // The thread releases what is retained here.
-  let start = unsafe Unmanaged.passRetained(Start(body)).toOpaque()
-  var thread = pthread_t()
-  let code = unsafe pthread_create(
-    &thread, &attributes,
-    { argument in
-      guard let argument = unsafe argument else { return nil }
-      unsafe Unmanaged<Start>.fromOpaque(argument).takeRetainedValue().body()
-      return nil
-    }, start)
-  guard code == 0 else {
-    unsafe Unmanaged<Start>.fromOpaque(start).release()
-    throw SystemError("pthread_create", code: code)
-  }
-  return thread
 }
 
 extension Duration {

@@ -1,7 +1,6 @@
 import Accounts
-import Locking
-import CSystem
 import Glibc
+import Threads
 
 /// The one thread of a process that writes.
 ///
@@ -64,7 +63,9 @@ final class Committer: @unchecked Sendable {
 
   private func enqueue(_ job: PendingJob) throws(StoreError) {
     let isStarted = queue.withLock { queue in
-      if queue.thread == nil { queue.thread = startThread() }
+      if queue.thread == nil {
+        queue.thread = try? startThread(hidesSignals: true) { self.loop() }
+      }
       guard queue.thread != nil else { return false }
       queue.jobs.append(job)
       return true
@@ -96,30 +97,6 @@ final class Committer: @unchecked Sendable {
 }
 
 extension Committer {
-  private func startThread() -> pthread_t? {
-    // Signals are for the threads that serve: this one must not be interrupted in a commit.
-    var all = sigset_t()
-    var before = sigset_t()
-    unsafe sigfillset(&all)
-    unsafe pthread_sigmask(SIG_SETMASK, &all, &before)
-    defer { unsafe pthread_sigmask(SIG_SETMASK, &before, nil) }
-
-    var thread = pthread_t()
-    let context = unsafe Unmanaged.passRetained(self).toOpaque()
-    let code = unsafe pthread_create(
-      &thread, nil,
-      { context in
-        guard let context = unsafe context else { return nil }
-        unsafe Unmanaged<Committer>.fromOpaque(context).takeRetainedValue().loop()
-        return nil
-      }, context)
-    guard code == 0 else {
-      unsafe Unmanaged<Committer>.fromOpaque(context).release()
-      return nil
-    }
-    return thread
-  }
-
   private func loop() {
     while true {
       work.wait()

@@ -1,4 +1,5 @@
 import Accounts
+import Threads
 
 /// What one caller wants written, and how it ended.
 ///

@@ -1,5 +1,5 @@
 import Accounts
-import Locking
+import Threads
 
 /// The connection that tells whether the database has changed.
 ///

@@ -1,5 +1,5 @@
 import Accounts
-import Locking
+import Threads
 
 /// Connections for reading, as many as threads read at once.
 final class Readers: Sendable {

@@ -19,6 +19,22 @@ extension SQLiteStore {
     }
   }
 
+  package func standings(
+    of sessions: [SessionID]
+  ) throws(StoreError) -> [SessionID: Result<Standing, StoreError>] {
+    guard !sessions.isEmpty else { return [:] }
+    return try readers.read { connection throws(StoreError) in
+      // One state of the database, whose locks are asked for once.
+      try connection.snapshot { () throws(StoreError) in
+        var standings: [SessionID: Result<Standing, StoreError>] = [:]
+        for session in sessions {
+          standings[session] = try connection.standingOrDamage(of: session)
+        }
+        return standings
+      }
+    }
+  }
+
   package func sessions(
     of account: AccountID, at now: NumericDate
   ) throws(StoreError) -> [Session] {

@@ -1,30 +1,21 @@
 package import Accounts
 
 extension SQLiteStore {
-  package func refresh(
-    _ session: SessionID, account: AccountID, version: Int64, presenting generation: Int64,
-    at now: NumericDate, reuseWindow: Duration
-  ) throws(StoreError) -> RefreshOutcome {
-    let presented = Presented(
-      session: session, account: account, version: version, generation: generation, at: now,
-      reuseWindow: reuseWindow)
+  package func refresh(_ presented: [Presented]) throws(StoreError) -> [RefreshOutcome] {
     // What needs no write needs no writer: a refusal costs a read, and so do the other tabs.
-    let settled = try readers.read { connection throws(StoreError) in
-      presented.decide(try connection.standing(of: session)).settled
-    }
-    if let settled { return settled }
+    let standings = try standings(of: presented.map(\.session))
+    let settled = presented.map { $0.decide(standings[$0.session]).settled }
+    guard settled.contains(nil) else { return settled.compactMap { $0 } }
     return try committer.write { connection throws(StoreError) in
-      switch presented.decide(try connection.standing(of: session)) {
-      case .settled(let outcome):
-        return outcome
-      case .store(let rotation, let standing):
-        try connection.update(standing.session)
-        return .granted(rotation, standing)
-      case .end(let standing):
-        _ = try connection.delete(session)
-        try connection.raiseRevocations()
-        return .reuse(standing)
+      var outcomes: [RefreshOutcome] = []
+      for (presented, settled) in zip(presented, settled) {
+        if let settled {
+          outcomes.append(settled)
+        } else {
+          outcomes.append(try connection.refresh(presented))
+        }
       }
+      return outcomes
     }
   }
 
@@ -70,28 +61,25 @@ extension SQLiteStore {
   }
 }
 
-/// A verified refresh token, as it was presented.
-private struct Presented: Sendable {
-  let session: SessionID
-  let account: AccountID
-  let version: Int64
-  let generation: Int64
-  let now: NumericDate
-  let reuseWindow: Duration
-
-  init(
-    session: SessionID, account: AccountID, version: Int64, generation: Int64,
-    at now: NumericDate, reuseWindow: Duration
-  ) {
-    self.session = session
-    self.account = account
-    self.version = version
-    self.generation = generation
-    self.now = now
-    self.reuseWindow = reuseWindow
+extension Connection {
+  /// Decides by the session as it stands, and stores what the decision says.
+  fileprivate func refresh(_ presented: Presented) throws(StoreError) -> RefreshOutcome {
+    switch presented.decide(try standingOrDamage(of: presented.session)) {
+    case .settled(let outcome):
+      return outcome
+    case .store(let rotation, let standing):
+      try update(standing.session)
+      return .granted(rotation, standing)
+    case .end(let standing):
+      _ = try delete(presented.session)
+      try raiseRevocations()
+      return .reuse(standing)
+    }
   }
+}
 
-  enum Decision {
+extension Presented {
+  fileprivate enum Decision {
     /// Nothing to write.
     case settled(RefreshOutcome)
     case store(Rotation, Standing)
@@ -104,12 +92,15 @@ private struct Presented: Sendable {
   }
 
   /// What the rules say about the session as it stands.
-  func decide(_ found: Standing?) -> Decision {
-    guard let found, found.honours(account: account, version: version, at: now) else {
+  fileprivate func decide(_ found: Result<Standing, StoreError>?) -> Decision {
+    if case .failure(let error) = found { return .settled(.failed(error)) }
+    guard case .success(let found) = found,
+      found.honours(account: account, version: version, at: time)
+    else {
       return .settled(.refused)
     }
     let (rotation, next) = found.session.presented(
-      generation, at: now, reuseWindow: reuseWindow)
+      generation, at: time, reuseWindow: reuseWindow)
     guard rotation != .reuse else { return .end(found) }
     let standing = Standing(session: next, account: found.account)
     return next == found.session

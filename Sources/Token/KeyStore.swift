@@ -1,5 +1,5 @@
 package import Accounts
-import Locking
+import Threads
 import Wire
 
 /// The keys of a running program: they verify, and where it may, sign.
@@ -13,6 +13,8 @@ package final class KeyStore: Sendable {
     let set: KeySet
     let signing: SigningKey?
     let refreshSecret: [UInt8]
+    /// What our own access tokens begin with, one for each key.
+    let headers: [KnownHeader]
     let revision: UInt64
 
     init(_ directory: KeyDirectory, signing: Bool, revision: UInt64) throws(KeyError) {
@@ -24,6 +26,7 @@ package final class KeyStore: Sendable {
       guard let current = set.current else { throw KeyError("\(directory.setFile) has no key") }
       self.stamp = stamp
       self.set = set
+      headers = set.keys.compactMap { try? KnownHeader(of: $0.key) }
       self.signing = signing ? try directory.signingKey(current) : nil
       refreshSecret = signing ? try directory.refreshSecret() : []
       self.revision = revision
@@ -87,10 +90,7 @@ package final class KeyStore: Sendable {
   package func issue(_ claims: AccessClaims) throws(TokenError) -> String {
     guard let key = current.signing else { throw .signing }
     return try UnverifiedJWS.sign(
-      header: [
-        ("alg", .string(key.algorithm.rawValue)), ("kid", .string(key.kid)),
-        ("typ", .string("at+jwt")),
-      ], payload: claims.members
+      header: accessHeader(of: key.verification), payload: claims.members
     ) { input throws(TokenError) in try key.sign(input) }
   }
 
@@ -121,10 +121,10 @@ package final class KeyStore: Sendable {
     _ token: [UInt8], issuer: String, audience: String, at now: NumericDate, leeway: Duration,
     maximumLifetime: Duration, allowExpired: Bool = false
   ) throws(TokenError) -> VerifiedAccessToken {
-    let unverified = try UnverifiedJWS(token)
-    let keys = current.set.keys
-    guard let kid = unverified.keyID,
-      let listed = keys.first(where: { hasSameBytes($0.kid, kid) })
+    let keys = current
+    let unverified = try UnverifiedJWS(token, keys.headers)
+    guard let kid = unverified.header.keyID,
+      let listed = keys.set.keys.first(where: { hasSameBytes($0.kid, kid) })
     else { throw .unknownKey }
     return try unverified.accessToken(
       signedBy: listed.key,

@@ -8,8 +8,9 @@ import Synchronization
 @safe package final class SigningKey: @unchecked Sendable {
   package let verification: VerificationKey
   private let info: PrivateKeyInfo
-  /// The address of OpenSSL's key, which any number of threads may sign with; 0 until it is made.
-  private let made = Atomic<UInt>(0)
+  /// The address of a context that is only ever copied from, which any number of threads may do at
+  /// once; 0 until it is made. Preparing one for each signature would look the algorithms up anew.
+  private let prepared = Atomic<UInt>(0)
 
   package var kid: String { verification.kid }
   package var algorithm: SignatureAlgorithm { verification.algorithm }
@@ -46,54 +47,69 @@ import Synchronization
   }
 
   deinit {
-    unsafe EVP_PKEY_free(OpaquePointer(bitPattern: made.load(ordering: .acquiring)))
+    unsafe EVP_MD_CTX_free(OpaquePointer(bitPattern: prepared.load(ordering: .acquiring)))
   }
 
   /// Makes sure that it signs what its public half verifies.
   ///
   /// - Throws: `KeyError` if it is no key of its curve, or of another public half.
   package func prove() throws(KeyError) {
-    guard unsafe key() != nil else { throw KeyError("does not match its public half") }
+    guard unsafe context() != nil else { throw KeyError("does not match its public half") }
   }
 
-  /// OpenSSL's key, proven; nil where it does not match.
-  private func key() -> OpaquePointer? {
-    if let known = unsafe OpaquePointer(bitPattern: made.load(ordering: .acquiring)) {
+  /// The prepared context of the proven key; nil where it does not match.
+  private func context() -> OpaquePointer? {
+    if let known = unsafe OpaquePointer(bitPattern: prepared.load(ordering: .acquiring)) {
       return unsafe known
     }
-    guard let fresh = unsafe info.openSSLKey(algorithm) else { return nil }
+    guard let fresh = unsafe prepare() else {
+      ERR_clear_error()
+      return nil
+    }
     let probe = Array(kid.utf8)
     guard let signature = unsafe try? sign(probe, with: fresh),
       verification.verify(signature[...], over: probe[...])
     else {
-      unsafe EVP_PKEY_free(fresh)
+      unsafe EVP_MD_CTX_free(fresh)
       return nil
     }
-    let (isFirst, other) = made.compareExchange(
+    let (isFirst, other) = prepared.compareExchange(
       expected: 0, desired: UInt(bitPattern: fresh), ordering: .acquiringAndReleasing)
     guard !isFirst else { return unsafe fresh }
-    // Another thread was faster; its key is the same.
-    unsafe EVP_PKEY_free(fresh)
+    // Another thread was faster; its context is as good.
+    unsafe EVP_MD_CTX_free(fresh)
     return unsafe OpaquePointer(bitPattern: other)
+  }
+
+  private func prepare() -> OpaquePointer? {
+    guard let key = unsafe info.openSSLKey(algorithm) else { return nil }
+    // The context keeps a reference of its own.
+    defer { unsafe EVP_PKEY_free(key) }
+    guard let context = unsafe EVP_MD_CTX_new() else { return nil }
+    let digest = unsafe algorithm.isEdwards ? nil : EVP_sha256()
+    guard unsafe EVP_DigestSignInit(context, nil, digest, nil, key) == 1 else {
+      unsafe EVP_MD_CTX_free(context)
+      return nil
+    }
+    return unsafe context
   }
 
   /// The signature in the form a JWS carries: 64 bytes.
   ///
   /// - Throws: `TokenError.signing` if OpenSSL cannot.
   package func sign(_ message: [UInt8]) throws(TokenError) -> [UInt8] {
-    guard let key = unsafe key() else { throw .signing }
-    return try unsafe sign(message, with: key)
+    guard let prepared = unsafe context() else { throw .signing }
+    return try unsafe sign(message, with: prepared)
   }
 
   private func sign(
-    _ message: [UInt8], with key: OpaquePointer
+    _ message: [UInt8], with prepared: OpaquePointer
   ) throws(TokenError) -> [UInt8] {
     guard let context = unsafe EVP_MD_CTX_new() else { throw .signing }
     defer { unsafe EVP_MD_CTX_free(context) }
-    let digest = unsafe algorithm.isEdwards ? nil : EVP_sha256()
     var signature = [UInt8](repeating: 0, count: 80)
     var count = signature.count
-    guard unsafe EVP_DigestSignInit(context, nil, digest, nil, key) == 1,
+    guard unsafe EVP_MD_CTX_copy_ex(context, prepared) == 1,
       unsafe EVP_DigestSign(context, &signature, &count, message, message.count) == 1
     else { throw .signing }
     signature.removeLast(signature.count - count)
@@ -106,7 +122,10 @@ import Synchronization
   ///
   /// - Throws: `KeyError` if OpenSSL cannot.
   package func pem() throws(KeyError) -> [UInt8] {
-    guard let key = unsafe key() else { throw KeyError("cannot write a key") }
+    guard unsafe context() != nil, let key = unsafe info.openSSLKey(algorithm) else {
+      throw KeyError("cannot write a key")
+    }
+    defer { unsafe EVP_PKEY_free(key) }
     return try unsafe SigningKey.pem(of: key)
   }
 

@@ -13,16 +13,23 @@ package enum Authorization {
 
   /// Reads the header; the scheme in any case, then one or more spaces, then one token.
   package static func bearer(_ header: ArraySlice<UInt8>) -> Bearer {
-    let scheme = header.prefix { $0 != 0x20 }
-    guard scheme.count == 6,
-      zip(scheme, "bearer".utf8).allSatisfy({ $0 | 0x20 == $1 })
-    else { return .none }
-    let token = header.dropFirst(scheme.count).drop { $0 == 0x20 }
-    let body = token.prefix(while: isTokenByte)
-    guard !body.isEmpty, token.dropFirst(body.count).allSatisfy({ $0 == UInt8(ascii: "=") }) else {
-      return .malformed
-    }
-    return .token(token)
+    let bytes = header.span
+    var place = 0
+    while place < bytes.count, bytes[place] != 0x20 { place += 1 }
+    guard place == 6, isBearer(bytes) else { return .none }
+    while place < bytes.count, bytes[place] == 0x20 { place += 1 }
+    let start = place
+    while place < bytes.count, isTokenByte(bytes[place]) { place += 1 }
+    guard place > start else { return .malformed }
+    while place < bytes.count, bytes[place] == UInt8(ascii: "=") { place += 1 }
+    guard place == bytes.count else { return .malformed }
+    return .token(header[(header.startIndex + start)...])
+  }
+
+  private static func isBearer(_ bytes: Span<UInt8>) -> Bool {
+    bytes[0] | 0x20 == UInt8(ascii: "b") && bytes[1] | 0x20 == UInt8(ascii: "e")
+      && bytes[2] | 0x20 == UInt8(ascii: "a") && bytes[3] | 0x20 == UInt8(ascii: "r")
+      && bytes[4] | 0x20 == UInt8(ascii: "e") && bytes[5] | 0x20 == UInt8(ascii: "r")
   }
 
   private static func isTokenByte(_ byte: UInt8) -> Bool {

@@ -14,20 +14,23 @@ package enum Base64URL {
 
   /// The encoded bytes.
   package static func encodeBytes(_ bytes: [UInt8]) -> [UInt8] {
-    let alphabet = alphabet
-    var text: [UInt8] = []
-    text.reserveCapacity((bytes.count * 4 + 2) / 3)
+    let alphabet = alphabet.span
+    let input = bytes.span
+    var text = [UInt8](repeating: 0, count: (bytes.count * 4 + 2) / 3)
+    var output = text.mutableSpan
+    var place = 0
     var pending: UInt32 = 0
     var bits: UInt32 = 0
-    for byte in bytes {
-      pending = pending << 8 | UInt32(byte)
+    for index in input.indices {
+      pending = pending << 8 | UInt32(input[index])
       bits += 8
       while bits >= 6 {
         bits -= 6
-        text.append(alphabet[Int(pending >> bits & 0x3f)])
+        output[place] = alphabet[Int(pending >> bits & 0x3f)]
+        place += 1
       }
     }
-    if bits > 0 { text.append(alphabet[Int(pending << (6 - bits) & 0x3f)]) }
+    if bits > 0 { output[place] = alphabet[Int(pending << (6 - bits) & 0x3f)] }
     return text
   }
 
@@ -45,22 +48,27 @@ package enum Base64URL {
   ///   trailing bits that are not zero: each would be a second spelling of the same token.
   package static func decode(_ text: ArraySlice<UInt8>) -> [UInt8]? {
     guard text.count % 4 != 1 else { return nil }
-    let values = values
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(text.count * 3 / 4)
+    let values = values.span
+    let input = text.span
+    var bytes = [UInt8](repeating: 0, count: text.count * 3 / 4)
+    var output = bytes.mutableSpan
+    var place = 0
     var pending: UInt32 = 0
     var bits: UInt32 = 0
-    for byte in text {
-      let value = values[Int(byte)]
-      guard value != 0xff else { return nil }
-      pending = pending << 6 | UInt32(value)
+    // A byte of no value sets the high bits of what it is combined with: asked once, at the end.
+    var seen: UInt8 = 0
+    for index in input.indices {
+      let value = values[Int(input[index])]
+      seen |= value
+      pending = pending << 6 | UInt32(value & 0x3f)
       bits += 6
       if bits >= 8 {
         bits -= 8
-        bytes.append(UInt8(truncatingIfNeeded: pending >> bits))
+        output[place] = UInt8(truncatingIfNeeded: pending >> bits)
+        place += 1
       }
     }
-    guard pending & (1 << bits - 1) == 0 else { return nil }
+    guard seen & 0xc0 == 0, pending & (1 << bits - 1) == 0 else { return nil }
     return bytes
   }
 

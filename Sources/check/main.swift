@@ -12,8 +12,8 @@ let settings = Settings.load()
 let keys = orExit(try KeyStore(directory: settings.keys, signing: false))
 let store = orExit(try SQLiteStore(at: settings.database))
 
-serveCheck(settings: settings, keys: keys, store: store) { call, token in
-  let caller = try call.caller(token, store)
+serveCheck(settings: settings, keys: keys, store: store) { call, token, standing in
+  let caller = try call.caller(token, standing)
   try call.require(caller.account)
   return caller
 }

@@ -12,34 +12,36 @@ let settings = Settings.load()
 let keys = orExit(try KeyStore(directory: settings.keys, signing: true))
 let store = orExit(try SQLiteStore(at: settings.database))
 
-serve(.post, settings: settings, keys: keys, threads: 32) { call in
-  let planted = call.cookiesAgainstPlanting
+serve(.post, settings: settings, keys: keys) { call in
   switch call.refreshCookie(keys) {
-  case .none:
-    return .refused(.invalidToken, cookies: planted)
+  case .one(let token):
+    return .question(call.presenting(token))
   case .several:
     call.note(.cookieDuplicate)
-    return .refused(.invalidToken, cookies: planted)
-  case .one(let presented):
-    let claims = presented.claims
-    let outcome = try store.refresh(
-      claims.session, account: claims.subject, version: claims.version,
-      presenting: claims.generation, at: call.time, reuseWindow: call.settings.reuseWindow)
-    switch outcome {
-    case .granted(let rotation, let standing):
-      // The session's own end may have come with a shorter setting.
-      let end = standing.session.refreshExpiry(lifetime: call.settings.refreshLifetime)
-      guard call.time < end else { break }
-      call.note(.refreshed, account: claims.subject, session: claims.session, reason: "\(rotation)")
-      var tokens = try call.tokens(for: standing, keys, withCookie: rotation != .keep)
-      // Ours last: a browser that takes the two for one keeps the good one.
-      tokens.cookies = planted + tokens.cookies
-      return .tokens(tokens)
-    case .reuse:
-      call.note(.refreshReuse, .warning, account: claims.subject, session: claims.session)
-    case .refused:
-      call.note(.refreshRefused, account: claims.subject, session: claims.session)
-    }
-    return .refused(.invalidToken, cookies: planted)
+    fallthrough
+  case .none:
+    return .answer(.refused(.invalidToken, cookies: call.cookiesAgainstPlanting))
   }
+} deciding: { presented in
+  try store.refresh(presented)
+} answering: { call, presented, outcome in
+  let planted = call.cookiesAgainstPlanting
+  switch outcome {
+  case .granted(let rotation, let standing):
+    // The session's own end may have come with a shorter setting.
+    let end = standing.session.refreshExpiry(lifetime: call.settings.refreshLifetime)
+    guard call.time < end else { break }
+    call.note(.refreshed, about: presented, reason: "\(rotation)")
+    var tokens = try call.tokens(for: standing, keys, withCookie: rotation != .keep)
+    // Ours last: a browser that takes the two for one keeps the good one.
+    tokens.cookies = planted + tokens.cookies
+    return .tokens(tokens)
+  case .reuse:
+    call.note(.refreshReuse, .warning, about: presented)
+  case .refused:
+    call.note(.refreshRefused, about: presented)
+  case .failed(let error):
+    throw error
+  }
+  return .refused(.invalidToken, cookies: planted)
 }

@@ -81,18 +81,15 @@ private let kinds: [ServeOptions.Kind] = [.threads, .events]
     #expect(try peer.answer()?.body == "none\nA=b")
   }
 
-  @Test func `that are ready together are read before the first is handled`() throws {
+  @Test func `that are ready together are handled together`() throws {
     let gate = Gate()
-    let server = try TestServer(.events) { request in
-      guard case .single(let name) = request.parameters.value("NAME") else {
-        return Response(status: 500)
-      }
-      gate.note(String(decoding: name, as: UTF8.self))
-      if name.elementsEqual("hold".utf8) { gate.pass() }
-      return Response(status: 200)
-    } beforeBatch: {
-      gate.note("batch")
-    }
+    let server = try TestServer(
+      .events,
+      together: { requests in
+        gate.note(requests.map(name).joined(separator: " "))
+        if requests.map(name) == ["hold"] { gate.pass() }
+        return requests.map { Response(status: 200, body: Array(name($0).utf8)) }
+      })
     // The first holds the loop while the others arrive.
     let first = try server.connect()
     first.send(Records.request(["NAME": "hold"]))
@@ -103,9 +100,24 @@ private let kinds: [ServeOptions.Kind] = [.threads, .events]
       return peer
     }
     gate.open()
-    for peer in [first] + others {
-      #expect(try peer.answer()?.statusLine == "Status: 200 OK")
-    }
-    #expect(gate.notes == ["batch", "hold", "batch", "0", "1", "2"])
+    #expect(try first.answer()?.body == "hold")
+    for (number, peer) in others.enumerated() { #expect(try peer.answer()?.body == "\(number)") }
+    #expect(gate.notes == ["hold", "0 1 2"])
   }
+
+  @Test(arguments: kinds)
+  func `get nobody's answer from a handler that mixes them up`(_ kind: ServeOptions.Kind) throws {
+    let server = try TestServer(
+      kind,
+      together: { requests in
+        requests.flatMap { _ in [Response(status: 204), Response(status: 204)] }
+      })
+    let answer = try server.exchange(Records.request(["NAME": "x"]))
+    #expect(answer?.statusLine == "Status: 500 Internal Server Error")
+  }
+}
+
+private func name(_ request: Request) -> String {
+  guard case .single(let name) = request.parameters.value("NAME") else { return "" }
+  return String(decoding: name, as: UTF8.self)
 }

@@ -1,6 +1,7 @@
 import CSystem
 import Glibc
 import Testing
+import Threads
 
 @testable import FastCGI
 

@@ -114,9 +114,10 @@ import Testing
     func refused(
       _ id: SessionID? = nil, account: AccountID? = nil, version: Int64 = 1, at now: NumericDate
     ) throws -> Bool {
-      try bench.store.refresh(
-        id ?? session.id, account: account ?? session.account, version: version, presenting: 1,
-        at: now, reuseWindow: .seconds(10)) == .refused
+      let presented = Presented(
+        session: id ?? session.id, account: account ?? session.account, version: version,
+        generation: 1, at: now, reuseWindow: .seconds(10))
+      return try bench.store.refresh([presented]) == [.refused]
     }
     #expect(try refused(newSessionID(), at: t(60)))
     #expect(try refused(account: bob.account.id, at: t(60)))
@@ -176,5 +177,44 @@ import Testing
     #expect(try bench.store.standing(of: session.id)?.session.confirmed == 2)
     try bench.store.confirm([(session.id, 1)])
     #expect(try bench.store.standing(of: session.id)?.session.confirmed == 2)
+  }
+
+  /// T049: fifty requests with one cookie are one step, also where they come as one.
+  @Test(arguments: Engine.all)
+  func `presented together are decided one after the other`(engine: Engine) throws {
+    let bench = try Bench(engine)
+    let (alice, bob) = (try bench.person().session, try bench.person("bob").session)
+    func presented(_ session: Session, _ generation: Int64) -> Presented {
+      Presented(
+        session: session.id, account: session.account, version: 1, generation: generation,
+        at: t(60), reuseWindow: .seconds(10))
+    }
+    let together = [presented(alice, 1), presented(bob, 9), presented(bob, 1)]
+    let outcomes = try bench.store.refresh(
+      together + Array(repeating: presented(alice, 1), count: 50))
+    #expect(outcomes.count == 53)
+    #expect(outcomes[0].rotation == .rotate)
+    // Bob's forged future ends his session, and his own request comes after it.
+    #expect(outcomes[1].rotation == .reuse)
+    #expect(outcomes[2] == .refused)
+    #expect(outcomes[3...].allSatisfy { $0.rotation == .resend })
+    #expect(Set(outcomes.compactMap { $0.standing?.session.generation }) == [2, 1])
+    #expect(try bench.store.standing(of: alice.id)?.session.generation == 2)
+    #expect(try bench.store.refresh([]).isEmpty)
+  }
+
+  /// The sessions of many tokens, read at one moment.
+  @Test(arguments: Engine.all)
+  func `are read together, those that are there`(engine: Engine) throws {
+    let bench = try Bench(engine)
+    let people = try (0..<5).map { try bench.person("p\($0)") }
+    let unknown = newSessionID()
+    let found = try bench.store.standings(of: people.map(\.session.id) + [unknown])
+    #expect(found.count == 5 && found[unknown] == nil)
+    for (credentials, session) in people {
+      #expect(try found[session.id]?.get().session == session)
+      #expect(try found[session.id]?.get().account == credentials.account)
+    }
+    #expect(try bench.store.standings(of: []).isEmpty)
   }
 }

@@ -74,9 +74,10 @@ final class Bench: Sendable {
     _ session: Session, presenting generation: Int64, at now: NumericDate,
     window: Duration = .seconds(10)
   ) throws -> RefreshOutcome {
-    try store.refresh(
-      session.id, account: session.account, version: session.version, presenting: generation,
-      at: now, reuseWindow: window)
+    let presented = Presented(
+      session: session.id, account: session.account, version: session.version,
+      generation: generation, at: now, reuseWindow: window)
+    return try #require(try store.refresh([presented]).first)
   }
 
   /// Starts one more session for credentials that were verified.
@@ -134,14 +135,14 @@ extension RefreshOutcome {
     switch self {
     case .granted(let rotation, _): rotation
     case .reuse: .reuse
-    case .refused: nil
+    case .refused, .failed: nil
     }
   }
 
   var standing: Standing? {
     switch self {
     case .granted(_, let standing), .reuse(let standing): standing
-    case .refused: nil
+    case .refused, .failed: nil
     }
   }
 }

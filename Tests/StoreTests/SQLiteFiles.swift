@@ -52,6 +52,32 @@ import Testing
     }
   }
 
+  /// T191: damage to one session is that one's alone.
+  @Test func `with a damaged row serves the others`() throws {
+    let scratch = try Scratch()
+    try SQLiteStore.create(at: scratch.database)
+    let bench = try Bench(SQLiteStore(at: scratch.database), in: scratch)
+    let (alice, bob) = (try bench.person().session, try bench.person("bob").session)
+    try sql(
+      scratch.database,
+      "PRAGMA ignore_check_constraints = 1; UPDATE session SET version = 0 WHERE id = '\(alice.id)'"
+    )
+    let found = try bench.store.standings(of: [alice.id, bob.id])
+    #expect(throws: StoreError.self) { try found[alice.id]?.get() }
+    #expect(try found[bob.id]?.get().session == bob)
+    let outcomes = try bench.store.refresh(
+      [alice, bob].map { session in
+        Presented(
+          session: session.id, account: session.account, version: 1, generation: 1, at: t(60),
+          reuseWindow: .seconds(10))
+      })
+    guard case .failed? = outcomes.first else {
+      Issue.record("\(outcomes)")
+      return
+    }
+    #expect(outcomes.last?.rotation == .rotate)
+  }
+
   @Test func `of a newer program is left alone`() throws {
     let scratch = try store()
     try sql(scratch.database, "PRAGMA user_version = 99")

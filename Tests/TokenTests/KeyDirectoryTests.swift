@@ -154,6 +154,6 @@ import Wire
   }
 
   private func signer(of token: [UInt8]) throws -> String? {
-    try UnverifiedJWS(token).keyID
+    try UnverifiedJWS(token).header.keyID
   }
 }

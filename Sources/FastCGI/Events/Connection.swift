@@ -58,9 +58,9 @@ final class Connection {
   /// Puts the answer to the request that is ready behind the output, and decides what follows it.
   ///
   /// - Returns: False if a bare 500 stands in the place of what was to be answered.
-  func answer(_ respond: (PartialRequest) -> Response) -> Bool {
+  func answer(_ response: Response) -> Bool {
     takeReplies()
-    let isWritten = pending.appendAnswer(respond(reader.request), request: reader.request.id)
+    let isWritten = pending.appendAnswer(response, request: reader.request.id)
     if reader.request.phase == .early {
       fate = .lingering
     } else if !reader.request.keepsConnection {

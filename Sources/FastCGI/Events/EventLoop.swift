@@ -1,10 +1,10 @@
 // The event-driven responder: one loop over all connections of a process.
 //
 // It answers `check`, which stands in front of every request to the guarded site and waits for
-// nothing, so a thread per connection would only be switched between, and nginx's kept connections
-// would each hold one. Per wake-up: read what every ready connection has sent, tell the program
-// once (`beforeBatch`), then handle and write. One request costs one read and one write, and no
-// allocation beyond what its handler makes.
+// nothing, and `refresh`, whose requests all wait for one commit: a thread per connection would only be switched between, and nginx's kept connections
+// would each hold one. Per wake-up: read what every ready connection has sent, give it all to the
+// program, and write its answers. One request costs one read and one write, and no allocation
+// beyond what its handler makes.
 //
 // Connections are watched level-triggered: what one read leaves behind is reported again, so the
 // loop never owes a descriptor another read.
@@ -125,22 +125,39 @@ import Glibc
     }
   }
 
+  /// Answers what this wake-up brought, all of it together.
   private func answerReady() {
     guard !ready.isEmpty else { return }
-    server.options.beforeBatch?()
     // One of them may have been dropped since, or its place have been taken.
-    for connection in ready where connection.isOpen && connection.reader.request.isReady {
-      answer(connection)
-    }
+    let complete = ready.filter { $0.isOpen && $0.reader.request.isReady }
     ready.removeAll(keepingCapacity: true)
+    let excess = Response(status: server.options.excessStatus)
+    for connection in complete where connection.reader.request.isOverflowing {
+      answer(connection, excess)
+    }
+    let asking = complete.filter { $0.isOpen && $0.reader.request.isReady }
+    for (connection, response) in zip(asking, responses(to: asking))
+    where connection.reader.request.isReady {
+      answer(connection, response)
+    }
   }
 
-  private func answer(_ connection: Connection) {
-    let isWritten = connection.answer { request in
-      guard !request.isOverflowing else { return Response(status: 503) }
-      return server.handler(Request(parameters: request.parameters, body: request.body))
+  /// The responses to what the connections have sent.
+  ///
+  /// The requests share the storage of their connections, and are gone when this returns: so it is
+  /// used again for the next ones.
+  private func responses(to connections: [Connection]) -> [Response] {
+    server.respond(
+      to: connections.map { connection in
+        let request = connection.reader.request
+        return Request(parameters: request.parameters, body: request.body)
+      })
+  }
+
+  private func answer(_ connection: Connection, _ response: Response) {
+    if !connection.answer(response) {
+      server.options.log(.refused("an answer that cannot be written"))
     }
-    if !isWritten { server.options.log(.refused("an answer that cannot be written")) }
     if isStopping && connection.fate == .kept { connection.fate = .closed }
     write(connection)
   }

@@ -122,7 +122,7 @@ import Synchronization
     let parameters = readParameters()
     guard parameters.byteCount <= server.options.maximumParameters else {
       hasUnread = true
-      send(Response(status: 400))
+      send(Response(status: server.options.excessStatus))
       return
     }
     guard let body = readBody(parameters) else {
@@ -130,8 +130,9 @@ import Synchronization
       closeConnection()
       return
     }
-    server.options.beforeBatch?()
-    send(server.handler(Request(parameters: parameters, body: body)))
+    for response in server.respond(to: [Request(parameters: parameters, body: body)]) {
+      send(response)
+    }
   }
 
   private func readParameters() -> Parameters {

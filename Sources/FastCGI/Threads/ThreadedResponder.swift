@@ -19,6 +19,7 @@
 import CFastCGI
 import Glibc
 import Synchronization
+import Threads
 
 /// Whether libfcgi is initialised, which must happen once.
 private let isLibraryReady = FCGX_Init() == 0
@@ -37,7 +38,7 @@ final class ThreadedResponder: Sendable {
   func run() throws(SystemError) {
     guard isLibraryReady else { throw SystemError("FCGX_Init") }
     var threads: [pthread_t] = []
-    do throws(SystemError) {
+    do throws(NoThread) {
       for _ in 0..<server.options.threads {
         let thread = try startThread(stackSize: 1 << 20) { [server] in
           ConnectionThread(server, self).run()
@@ -47,7 +48,7 @@ final class ThreadedResponder: Sendable {
     } catch {
       server.stop()
       for thread in threads { pthread_join(thread, nil) }
-      throw error
+      throw SystemError(error)
     }
     for thread in threads { pthread_join(thread, nil) }
   }

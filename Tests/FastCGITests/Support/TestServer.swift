@@ -3,6 +3,7 @@
 import CSystem
 import Glibc
 import Synchronization
+import Threads
 
 @testable import FastCGI
 
@@ -52,19 +53,23 @@ final class TestServer {
 
   init(
     _ kind: ServeOptions.Kind, threads: Int = 4, maximumBody: Int = 16,
-    maximumConnections: Int = 4_096, requestTimeout: Duration = .seconds(10),
+    excessStatus: Int = 400, maximumConnections: Int = 4_096,
+    requestTimeout: Duration = .seconds(10),
     idleTimeout: Duration = .seconds(75), _ handler: @escaping Handler = echo,
-    beforeBatch: (@Sendable () -> Void)? = nil
+    together: BatchHandler? = nil
   ) throws {
     signal(SIGPIPE, SIG_IGN)
     let events = Events()
     self.events = events
     let options = ServeOptions(
       program: "test", threads: threads, maximumBody: maximumBody, kind: kind,
-      maximumConnections: maximumConnections, requestTimeout: requestTimeout,
-      idleTimeout: idleTimeout, beforeBatch: beforeBatch
+      excessStatus: excessStatus, maximumConnections: maximumConnections,
+      requestTimeout: requestTimeout,
+      idleTimeout: idleTimeout
     ) { event in events.list.withLock { $0.append(event) } }
-    let server = try Server(options, listener: Listener(path: path), handler)
+    let server = try Server(options, listener: Listener(path: path)) { requests in
+      together?(requests) ?? requests.map(handler)
+    }
     self.server = server
     thread = try startThread(stackSize: 1 << 20) {
       do { try server.run() } catch { print(error) }

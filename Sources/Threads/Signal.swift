@@ -2,11 +2,11 @@ import CSystem
 import Glibc
 
 /// A point on the clock that no one can set.
-struct Deadline {
+package struct Deadline: Sendable {
   fileprivate let time: timespec
 
   /// A point this long from now.
-  init(after duration: Duration) {
+  package init(after duration: Duration) {
     var now = timespec()
     unsafe clock_gettime(CLOCK_MONOTONIC, &now)
     let (seconds, attoseconds) = duration.components
@@ -18,12 +18,12 @@ struct Deadline {
 }
 
 /// What one thread waits for and another raises; waiting takes it down again.
-@safe final class Signal: @unchecked Sendable {
+@safe package final class Signal: @unchecked Sendable {
   private let mutex: UnsafeMutablePointer<pthread_mutex_t> = .allocate(capacity: 1)
   private let condition: UnsafeMutablePointer<pthread_cond_t> = .allocate(capacity: 1)
   private var isRaised = false
 
-  init() {
+  package init() {
     unsafe pthread_mutex_init(mutex, nil)
     var attributes = pthread_condattr_t()
     unsafe pthread_condattr_init(&attributes)
@@ -39,14 +39,14 @@ struct Deadline {
     unsafe mutex.deallocate()
   }
 
-  func raise() {
+  package func raise() {
     unsafe pthread_mutex_lock(mutex)
     isRaised = true
     unsafe pthread_cond_signal(condition)
     unsafe pthread_mutex_unlock(mutex)
   }
 
-  func wait() {
+  package func wait() {
     unsafe pthread_mutex_lock(mutex)
     while !isRaised { unsafe pthread_cond_wait(condition, mutex) }
     isRaised = false
@@ -54,7 +54,7 @@ struct Deadline {
   }
 
   /// Waits no longer than until the deadline; false if it passed.
-  func wait(until deadline: Deadline) -> Bool {
+  package func wait(until deadline: Deadline) -> Bool {
     unsafe pthread_mutex_lock(mutex)
     defer { unsafe pthread_mutex_unlock(mutex) }
     var time = deadline.time
