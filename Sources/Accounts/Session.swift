@@ -72,13 +72,19 @@ package struct Session: Equatable, Sendable {
 }
 
 /// A session together with the account it belongs to, as the store holds them at one moment.
-package struct Standing: Equatable, Sendable {
+///
+/// A class, so that handing it on costs one count and not one for each text in it.
+package final class Standing: Equatable, Sendable {
   package let session: Session
   package let account: Account
 
   package init(session: Session, account: Account) {
     self.session = session
     self.account = account
+  }
+
+  package static func == (left: Standing, right: Standing) -> Bool {
+    left.session == right.session && left.account == right.account
   }
 
   /// Whether tokens of this account, version and time count at all.

@@ -2,10 +2,12 @@
 #pragma once
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
@@ -26,3 +28,29 @@ static inline int cs_die_with_parent(int signal) { return prctl(PR_SET_PDEATHSIG
 
 // prctl is variadic, which Swift does not import.
 static inline int ts_hide_memory(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
+
+// dl_iterate_phdr hides behind _GNU_SOURCE too; this is what it hands over, as far as it is read.
+struct cs_loaded {
+  ElfW(Addr) base;
+  const char *name;
+  const ElfW(Phdr) *headers;
+  ElfW(Half) count;
+};
+extern int dl_iterate_phdr(int (*)(struct cs_loaded *, size_t, void *), void *);
+
+static inline int cs_forget_segments(struct cs_loaded *object, size_t size, void *nothing) {
+  (void)size, (void)nothing;
+  for (int i = 0; i < object->count; i++) {
+    const ElfW(Phdr) *segment = &object->headers[i];
+    // Only what nobody may write: the loader has written addresses into the rest. The vdso, which
+    // lies in no file, is refused by the kernel.
+    if (segment->p_type != PT_LOAD || segment->p_flags & PF_W) continue;
+    ElfW(Addr) start = object->base + (segment->p_vaddr & ~(ElfW(Addr))4095);
+    ElfW(Addr) end = (object->base + segment->p_vaddr + segment->p_memsz + 4095) & ~(ElfW(Addr))4095;
+    madvise((void *)start, end - start, MADV_DONTNEED);
+  }
+  return 0;
+}
+
+// Unmaps the code and constants of the program and its libraries until they are next used.
+static inline void cs_forget_code(void) { dl_iterate_phdr(cs_forget_segments, NULL); }

@@ -39,7 +39,7 @@ final class Decision: Sendable {
 ///
 /// Sets of four; the digest is a stranger's choice only as far as he can sign tokens.
 struct DecisionCache: ~Copyable {
-  private static let sets = 1_024
+  private static let sets = 512
   private static let ways = 4
 
   /// Empty until there is something to remember.

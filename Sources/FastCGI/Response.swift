@@ -21,12 +21,16 @@ package struct Response: Sendable {
 
   /// The same response with its bytes made now, for one that is given often.
   ///
-  /// Changing `status`, `headers` or `body` afterwards has no effect on what is sent.
+  /// Headers and body are in the bytes alone then; what is added afterwards is not sent.
   package func preparedOnce() -> Response {
     var response = self
     var bytes: [UInt8] = []
     _ = write(to: &bytes)
-    response.prepared = bytes
+    // Exactly as much storage as they need.
+    response.prepared = Array(bytes[...])
+    // They are in the bytes; what is remembered thousandfold is not kept twice.
+    response.headers = []
+    response.body = []
     return response
   }
 
@@ -100,7 +104,9 @@ private func isToken(_ text: String) -> Bool {
 /// RFC 9110 §5.5 also allows tabs and bytes over 0x7f; nothing here sends them, and what
 /// applications make of them differs.
 private func isFieldValue(_ text: String) -> Bool {
-  text.utf8.allSatisfy { (0x20...0x7e).contains($0) }
+  let bytes = text.utf8Span.span
+  for index in bytes.indices where bytes[index] < 0x20 || bytes[index] > 0x7e { return false }
+  return true
 }
 
 private func isName(_ name: String, _ lowerCase: StaticString) -> Bool {

@@ -29,7 +29,8 @@ final class Connection: @unchecked Sendable {
     database = try Database(at: path, patience: patience)
     try harden()
     try Schema.admit(self, at: path)
-    if role == .reader { try database.execute("PRAGMA query_only = ON") }
+    // The kernel keeps the file's pages anyway; 512 KiB hold the upper levels of large trees.
+    if role == .reader { try database.execute("PRAGMA query_only = ON; PRAGMA cache_size = -512") }
   }
 
   /// Opens a database of whatever version, for the one who migrates it.

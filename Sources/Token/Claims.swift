@@ -83,7 +83,9 @@ package struct RefreshClaims: Equatable, Sendable {
 }
 
 /// An access token whose signature and claims were found good; only that makes one.
-package struct VerifiedAccessToken: Equatable, Sendable {
+///
+/// A class, so that handing it on costs one count and not one for each text in it.
+package final class VerifiedAccessToken: Equatable, Sendable {
   package let claims: AccessClaims
   /// The key that signed it.
   package let kid: String
@@ -91,6 +93,10 @@ package struct VerifiedAccessToken: Equatable, Sendable {
   init(claims: AccessClaims, kid: String) {
     self.claims = claims
     self.kid = kid
+  }
+
+  package static func == (left: VerifiedAccessToken, right: VerifiedAccessToken) -> Bool {
+    left.claims == right.claims && left.kid == right.kid
   }
 }
 

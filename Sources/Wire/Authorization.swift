@@ -32,15 +32,10 @@ package enum Authorization {
       && bytes[4] | 0x20 == UInt8(ascii: "e") && bytes[5] | 0x20 == UInt8(ascii: "r")
   }
 
+  /// Letters, digits and `-._~+/`: a bit for each, since every byte of every token is asked.
   private static func isTokenByte(_ byte: UInt8) -> Bool {
-    switch byte {
-    case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
-      UInt8(ascii: "0")...UInt8(ascii: "9"):
-      true
-    case UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "~"),
-      UInt8(ascii: "+"), UInt8(ascii: "/"):
-      true
-    default: false
-    }
+    let (first, second): (UInt64, UInt64) = (0x03ff_e800_0000_0000, 0x47ff_fffe_87ff_fffe)
+    guard byte < 128 else { return false }
+    return (byte < 64 ? first : second) >> UInt64(byte & 63) & 1 == 1
   }
 }

@@ -81,6 +81,11 @@ package struct JSONObject: Equatable, Sendable {
     self.members = members.map { (name: $0.0, value: $0.1) }
   }
 
+  /// Takes members that a reader has found, no name twice.
+  init(read members: [(name: String, value: JSON)]) {
+    self.members = members
+  }
+
   /// The value of a member, compared byte for byte.
   package subscript(_ name: String) -> JSON? {
     members.first { hasSameBytes($0.name, name) }?.value

@@ -31,10 +31,12 @@ extension JSON {
 
 /// The members of an object so far.
 private struct Members {
-  private(set) var list: [(String, JSON)] = []
+  private(set) var list: [(name: String, value: JSON)] = []
   private var names: Set<[UInt8]> = []
 
   mutating func append(_ name: String, _ value: JSON) {
+    // As many as one of ours has, so that it does not grow in steps.
+    if list.isEmpty { list.reserveCapacity(12) }
     list.append((name, value))
   }
 
@@ -42,8 +44,8 @@ private struct Members {
   mutating func isNew(_ name: String) -> Bool {
     // An object of ours has a dozen members: comparing them beats hashing them. A stranger's
     // object has as many as it likes, and must not cost their square.
-    guard list.count >= 16 else { return !list.contains { hasSameBytes($0.0, name) } }
-    if names.isEmpty { names = Set(list.map { Array($0.0.utf8) }) }
+    guard list.count >= 16 else { return !list.contains { hasSameBytes($0.name, name) } }
+    if names.isEmpty { names = Set(list.map { Array($0.name.utf8) }) }
     return names.insert(Array(name.utf8)).inserted
   }
 }
@@ -113,7 +115,7 @@ private struct JSONParser {
       members.append(name, try value(depth: depth))
     } while take(UInt8(ascii: ","))
     guard take(UInt8(ascii: "}")) else { throw .syntax(offset: position) }
-    return JSONObject(members.list)
+    return JSONObject(read: members.list)
   }
 
   private mutating func array(depth: Int) throws(JSONError) -> [JSON] {
@@ -163,16 +165,21 @@ private struct JSONParser {
       position += 1
       switch byte {
       case UInt8(ascii: "\""):
-        guard let string = String(validating: text, as: UTF8.self) else {
-          throw .encoding(offset: start)
-        }
-        return string
+        return try decoded(text, from: start)
       case UInt8(ascii: "\\"): text.append(contentsOf: try escape())
       case 0..<0x20: throw .syntax(offset: position - 1)
       default: text.append(byte)
       }
     }
     throw .syntax(offset: position)
+  }
+
+  private func decoded(_ text: ArraySlice<UInt8>, from start: Int) throws(JSONError) -> String {
+    do {
+      return String(copying: try UTF8Span(validating: text.span))
+    } catch {
+      throw .encoding(offset: start)
+    }
   }
 
   private mutating func escape() throws(JSONError) -> [UInt8] {

@@ -38,7 +38,7 @@ extension JSON {
     bytes.append(UInt8(ascii: "\""))
     defer { bytes.append(UInt8(ascii: "\"")) }
     // Almost every text of ours stands for itself.
-    guard !text.utf8.allSatisfy(isPlain) else {
+    guard !isPlain(text.utf8Span.span) else {
       bytes += text.utf8
       return
     }
@@ -56,7 +56,12 @@ extension JSON {
     }
   }
 
-  private static func isPlain(_ byte: UInt8) -> Bool {
-    (0x20..<0x7f).contains(byte) && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
+  private static func isPlain(_ bytes: Span<UInt8>) -> Bool {
+    for index in bytes.indices {
+      let byte = bytes[index]
+      guard byte >= 0x20, byte < 0x7f, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\")
+      else { return false }
+    }
+    return true
   }
 }

@@ -117,7 +117,7 @@ choose_release_flags() {
   mkdir -p "$links"
   # Of a folder that is searched first, and that has nothing else.
   ln -sfn "$archive" "$links/libstdc++.a"
-  release_flags=(-c release --static-swift-stdlib
+  release_flags=(-c release --static-swift-stdlib -Xswiftc -cross-module-optimization
     -Xswiftc -use-ld=lld -Xswiftc -Xclang-linker -Xswiftc -static-libgcc
     -Xlinker "-L$links" -Xlinker --no-export-dynamic
     -Xlinker --gc-sections -Xlinker --icf=safe -Xlinker -s
