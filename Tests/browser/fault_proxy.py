@@ -18,6 +18,8 @@ import http.client
 import json
 import ssl
 import threading
+import time
+from collections.abc import Callable
 
 EMPTY = b"<!doctype html><html lang=en><title>test</title><body><main></main>"
 # Other sites allow everything, so that what is not sent to them was not sent for our reasons.
@@ -44,6 +46,7 @@ class Fault:
     """What to do to one request; times in seconds."""
     name: str = ""
     before: float = 0          # wait before asking nginx
+    until: Callable[[], bool] | None = None   # … or until this is so
     copies: int = 1            # how often nginx is asked
     use: int = 0               # which of the copies' answers is sent
     after: float = 0           # wait before answering
@@ -136,7 +139,9 @@ class FaultProxy:
             return _render(200, *self.pages[request.path]), False
         fault = self.plan(request) or Fault()
         request.fault = fault.name
-        await asyncio.sleep(fault.before)
+        end = time.monotonic() + fault.before
+        while (left := end - time.monotonic()) > 0 and not (fault.until and fault.until()):
+            await asyncio.sleep(min(left, 0.02) if fault.until else left)
         if fault.lose == "request":
             return None
         if fault.instead:
