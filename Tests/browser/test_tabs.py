@@ -38,6 +38,7 @@ def without_tab_help(person):
 
 @pytest.mark.parametrize("helped", [True, False], ids=["with channel and locks", "without"])
 def test_t079_two_tabs_and_a_service_worker_refresh_at_the_same_moment(stack, person, helped):
+    """T079."""
     if not helped:
         without_tab_help(person)
     stack.proxy.pages["/t/worker.js"] = ({"Content-Type": "text/javascript"}, WORKER)
@@ -212,6 +213,7 @@ def heap(page):
 
 
 def test_t080_tokens_are_in_memory_only_and_gone_after_the_sign_out(stack, person):
+    """T080: nowhere that a script can look, and after the sign-out not in the memory of any tab."""
     page = person.page("/")
     person.fill_sign_in(page)
     page.wait_for_url("**/account.html")
