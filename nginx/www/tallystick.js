@@ -82,7 +82,7 @@ export function createAuth({
 
   // What changes the cookie is done one at a time, across tabs where the browser has locks: a
   // cookie that comes after the next one was used looks stolen. Who is at it asks for a token every
-  // second; as long as they hear that, and are lacking one, the others wait.
+  // second; the others wait while they hear that.
   const alone = (work, lacking = () => true) => {
     const run = async () => {
       const turn = new AbortController();
