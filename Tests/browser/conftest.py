@@ -65,6 +65,7 @@ class Stack:
     def reset(self):
         """No faults, nothing seen."""
         self.proxy.plan = lambda request: None
+        self.proxy.too_late = lambda request: False
         self.proxy.clear()
         self._logged = len(self.site.log("refresh"))
 

@@ -9,6 +9,8 @@ It also answers for every name that is not the site's, with an empty page, and f
 
 `plan` decides, request by request, what goes wrong. Answers that are dropped are closed without a
 byte: on a reused connection Chromium then sends the POST again by itself, up to seven times.
+`too_late` is asked just before a request reaches nginx and just before its answer goes out, and can
+put a 502 in its place: what a test promises not to exceed is measured where it counts.
 """
 
 import asyncio
@@ -18,6 +20,8 @@ import http.client
 import json
 import ssl
 import threading
+import time
+from collections.abc import Callable
 
 EMPTY = b"<!doctype html><html lang=en><title>test</title><body><main></main>"
 # Other sites allow everything, so that what is not sent to them was not sent for our reasons.
@@ -27,11 +31,19 @@ FOREIGN = {"Content-Type": "text/html", "Access-Control-Allow-Origin": "*",
 
 @dataclasses.dataclass
 class Seen:
-    """One request as it came in; `status` is what nginx answered, None if it was not asked."""
+    """One request as it came in; `status` is what nginx answered, None if it was not asked.
+
+    The times, of the monotonic clock: it came in, nginx was asked, nginx answered, the answer was
+    sent or lost.
+    """
     method: str
     path: str
     headers: http.client.HTTPMessage
     body: bytes
+    came: float = dataclasses.field(default_factory=time.monotonic)
+    asked: float | None = None
+    answered: float | None = None
+    left: float | None = None
     fault: str = ""
     status: int | None = None
     answer: http.client.HTTPMessage | None = None
@@ -44,6 +56,7 @@ class Fault:
     """What to do to one request; times in seconds."""
     name: str = ""
     before: float = 0          # wait before asking nginx
+    until: Callable[[], bool] | None = None   # … or until this is so
     copies: int = 1            # how often nginx is asked
     use: int = 0               # which of the copies' answers is sent
     after: float = 0           # wait before answering
@@ -58,6 +71,7 @@ class FaultProxy:
     def __init__(self, site, plan=None):
         self.site, self.seen, self.foreign, self.pages = site, [], [], {}
         self.plan = plan or (lambda request: Fault())
+        self.too_late = lambda request: False
         self._later = []
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
@@ -136,14 +150,20 @@ class FaultProxy:
             return _render(200, *self.pages[request.path]), False
         fault = self.plan(request) or Fault()
         request.fault = fault.name
-        await asyncio.sleep(fault.before)
+        end = time.monotonic() + fault.before
+        while (left := end - time.monotonic()) > 0 and not (fault.until and fault.until()):
+            await asyncio.sleep(min(left, 0.02) if fault.until else left)
         if fault.lose == "request":
             return None
         if fault.instead:
             return _render(*fault.instead), False
+        if self.too_late(request):
+            return BAD_GATEWAY, False
+        request.asked = time.monotonic()
         # As one request on a network that repeats it: together, not one after the other.
         asked = await asyncio.gather(
             *(self._ask(request) for _ in range(fault.copies)), return_exceptions=True)
+        request.answered = time.monotonic()
         chosen = asked[fault.use % len(asked)]
         if isinstance(chosen, BaseException):
             return None
@@ -152,6 +172,9 @@ class FaultProxy:
         if fault.swap:
             await self._swap(request, fault.swap)
         await asyncio.sleep(fault.after)
+        if self.too_late(request):
+            return BAD_GATEWAY, False
+        request.left = time.monotonic()
         self._tell_later(request)
         if fault.lose == "answer":
             return None
@@ -226,3 +249,6 @@ def _render(status, headers, body):
     head = [f"HTTP/1.1 {status} {http.client.responses.get(status, 'Status')}"]
     head += [f"{name}: {value}" for name, value in headers.items()]
     return "\r\n".join([*head, f"Content-Length: {len(body)}", "", ""]).encode() + body
+
+
+BAD_GATEWAY = _render(502, {"Content-Type": "text/html"}, b"<h1>502</h1>")

@@ -22,6 +22,7 @@ def refuse_first_tries(proxy, paths="/api/"):
 
 
 def test_t078_twenty_requests_share_one_refresh_and_are_sent_once_more(stack, person):
+    """T078."""
     page = person.signed_in_tab()
     refuse_first_tries(stack.proxy)
     stack.proxy.clear()
@@ -34,6 +35,7 @@ def test_t078_twenty_requests_share_one_refresh_and_are_sent_once_more(stack, pe
 
 
 def test_t078_a_refused_refresh_rejects_all_twenty_once_and_ends_signed_out(stack, person):
+    """T078."""
     page = person.signed_in_tab()
     stack.site.admin("account", "revoke", person.name)
     stack.proxy.clear()

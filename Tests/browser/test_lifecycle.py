@@ -70,6 +70,7 @@ def test_a_hidden_tab_rests_and_catches_up_when_shown(window, quick_stack):
 
 
 def test_t079_a_tab_frozen_for_many_token_lives_is_still_signed_in(window, quick_stack):
+    """T079: an hour, at the pace of tokens that live 4 s."""
     frozen = window.signed_in_tab()
     shown = window.tab()
     frozen.until("document.visibilityState === 'hidden'")
@@ -88,6 +89,7 @@ def test_t079_a_tab_frozen_for_many_token_lives_is_still_signed_in(window, quick
 
 
 def test_t079_a_tab_frozen_in_the_middle_of_a_refresh_holds_up_nobody_for_long(window, quick_stack):
+    """T079."""
     frozen = window.signed_in_tab()
     other = window.tab()
     other.evaluate("auth.ready.then(() => 0)")

@@ -2,9 +2,10 @@
 
 import contextlib
 import json
+import time
 
 import pytest
-from conftest import assert_no_token, events, state, statuses
+from conftest import Stack, assert_no_token, events, state, statuses
 from fault_proxy import Fault
 from playwright.sync_api import expect
 
@@ -37,6 +38,7 @@ def without_tab_help(person):
 
 @pytest.mark.parametrize("helped", [True, False], ids=["with channel and locks", "without"])
 def test_t079_two_tabs_and_a_service_worker_refresh_at_the_same_moment(stack, person, helped):
+    """T079."""
     if not helped:
         without_tab_help(person)
     stack.proxy.pages["/t/worker.js"] = ({"Content-Type": "text/javascript"}, WORKER)
@@ -145,6 +147,58 @@ def test_correctness_does_not_rest_on_channel_or_locks(quick_stack):
             assert statuses(page, "/api/echo") == ["signed_out"]
 
 
+@pytest.fixture
+def short_window_stack(playwright):
+    """A reuse window of 2 s, and tokens that live longer than a test."""
+    with contextlib.closing(Stack(playwright, env={"TALLYSTICK_REUSE_WINDOW": "2s"})) as stack:
+        stack.reset()
+        yield stack
+
+
+def test_a_lost_answer_heals_after_the_window_though_two_tabs_want_to_refresh(short_window_stack):
+    """A second refresh beside the one that heals would come with a cookie whose successor was
+    used: reuse, to the server. The tabs take turns, also while they wait for a server that is down.
+    """
+    stack = short_window_stack
+    with contextlib.closing(stack.person()) as person:
+        one = person.signed_in_tab()
+        two = person.tab()
+        tried, came, used = set(), [], []
+
+        def plan(request):
+            now = time.monotonic()
+            if request.path.startswith("/api/"):
+                if request.path not in tried:
+                    tried.add(request.path)
+                    return EXPIRED
+                used.append(now)
+            if request.path != "/auth/refresh":
+                return None
+            came.append(now)
+            if len(came) == 1:
+                return Fault("answer lost", lose="answer")
+            if now - came[0] < 2.4:
+                return Fault("down", instead=(503, {}, {"error": "temporarily_unavailable"}))
+            # The first one after the window is slow enough for another one to overtake it.
+            if len([each for each in came if each - came[0] >= 2.4]) == 1:
+                return Fault("slow", before=1.5, until=lambda: used and time.monotonic() - used[0] > 0.2)
+            return None
+
+        stack.proxy.plan = plan
+        for page, name in ((one, "one"), (two, "two")):
+            page.evaluate("""(name) => { globalThis.asked = auth.fetch(`/api/echo?${name}`).then(
+                ({ status }) => status, ({ code }) => code); }""", name)
+            page.wait_for_timeout(100)
+        found = [page.evaluate("asked") for page in (one, two)]
+        assert stack.reuses() == []
+        assert set(found) <= {200, "temporarily_unavailable"}
+        assert 200 in found
+        for page in (one, two):
+            page.evaluate("dispatchEvent(new Event('online'))")
+            assert statuses(page, "/api/echo") == [200]
+            assert (state(page), events(page)) == ("signedin", [])
+
+
 def heap(page):
     """The strings in a page's memory, after its garbage is collected."""
     devtools = page.context.new_cdp_session(page)
@@ -159,6 +213,7 @@ def heap(page):
 
 
 def test_t080_tokens_are_in_memory_only_and_gone_after_the_sign_out(stack, person):
+    """T080: nowhere that a script can look, and after the sign-out not in the memory of any tab."""
     page = person.page("/")
     person.fill_sign_in(page)
     page.wait_for_url("**/account.html")

@@ -21,7 +21,7 @@ export function createAuth({
   const resolve = (url, from = document?.baseURI ?? page) => new URL(url, from);
   const trusted = new Set([page, base, ...origins].map((url) => resolve(url, page).origin));
   const name = "tallystick " + base;
-  const PATIENCE = 3000; // ms that a caller waits for a frozen tab's lock, or for the next try
+  const PATIENCE = 3000; // ms that one waits for a silent tab's lock, or for the next try
   const LIMIT = 30000; // ms until a request without an answer counts as lost
   const ignore = () => {};
   const sleep = (ms) => new Promise((done) => window.setTimeout(done, ms));
@@ -35,7 +35,7 @@ export function createAuth({
   let epoch = 0; // one sign-in; whatever was asked for in an earlier one is thrown away
   let owner = false; // this tab fetched the token, so it answers tabs that ask for one
   let fails = 0, notBefore = 0, failure; // the back-off
-  let flight, timer, heard = ignore, tail = Promise.resolve();
+  let flight, timer, alive, heard = ignore, tail = Promise.resolve();
   let snapshot = Object.freeze({ status: "unknown", user: null, error: null });
 
   const auth = new EventTarget();
@@ -80,17 +80,28 @@ export function createAuth({
       answer?.error_description, status, +response.headers.get("Retry-After") || 0);
   }
 
-  // What changes the cookie is done one at a time, across tabs where the browser has locks.
-  // That saves requests; the server copes without it.
-  const alone = (work) => {
+  // What changes the cookie is done one at a time, across tabs where the browser has locks: a
+  // cookie that comes after the next one was used looks stolen. Who is at it asks for a token every
+  // second; the others wait while they hear that.
+  const alone = (work, lacking = () => true) => {
     const run = async () => {
-      let granted;
+      const turn = new AbortController();
+      let pulse, ours;
+      alive = now();
+      const beat = () => {
+        if (ours) post({ ask: true });
+        else if (!lacking() || now() - alive >= PATIENCE) turn.abort();
+        pulse = window.setTimeout(beat, 1000);
+      };
+      const go = () => (ours = true, work());
+      beat();
       try {
-        const signal = AbortSignal.timeout(PATIENCE);
-        return await window.navigator.locks.request(name, { signal }, () => (granted = 1, work()));
+        return await window.navigator.locks.request(name, { signal: turn.signal }, go);
       } catch (error) {
-        if (granted) throw error;
-        return work();
+        if (ours) throw error;
+        return await go();
+      } finally {
+        window.clearTimeout(pulse);
       }
     };
     const done = tail.then(run);
@@ -131,7 +142,7 @@ export function createAuth({
   // Gives a token other than `bad`; all who wait share one refresh.
   async function renew(bad, mine = epoch) {
     if (mine === epoch && !usable(bad)) {
-      await (flight ??= alone(() => refresh(bad)).finally(() => { flight = null; }));
+      await (flight ??= refresh(bad).finally(() => { flight = null; }));
     }
     if (mine !== epoch) throw new SignedOut();
     return token;
@@ -144,20 +155,24 @@ export function createAuth({
   }
 
   async function refresh(bad) {
-    const mine = epoch;
-    if (channel && !usable(bad) && notBefore < now()) { // a tab that has one answers at once
-      post({ ask: true });
-      await Promise.race([sleep(50), new Promise((done) => { heard = done; })]);
-    }
-    while (mine === epoch && !usable(bad)) {
-      const wait = notBefore - now(), had = token;
+    const mine = epoch, lacking = () => mine === epoch && !usable(bad);
+    let had = token;
+    while (lacking()) {
+      const wait = notBefore - now();
       if (wait > PATIENCE) throw failure;
       if (wait > 0) {
         await sleep(wait);
         continue;
       }
       try {
-        return await grant("/refresh");
+        return await alone(async () => {
+          if (channel && lacking()) { // a tab that has one answers at once
+            post({ ask: true });
+            await Promise.race([sleep(50), new Promise((done) => { heard = done; })]);
+          }
+          had = token;
+          if (lacking()) await grant("/refresh");
+        }, lacking);
       } catch (error) {
         if (mine !== epoch || token !== had) return;
         if (error.status === 401) {
@@ -214,10 +229,11 @@ export function createAuth({
 
   const channel = window.BroadcastChannel && new window.BroadcastChannel(name);
   channel?.unref?.();
-  const post = (message) => channel?.postMessage(message);
+  let post = (message) => channel?.postMessage(message);
   if (channel) channel.onmessage = ({ data }) => {
     const { status, user } = snapshot;
     if (data.ask) {
+      alive = now();
       if (owner && usable()) post({ token, user, life, left: left() });
     } else if (data.out) {
       leave("elsewhere", true);
@@ -335,6 +351,7 @@ export function createAuth({
       token = parting = "";
       window.clearTimeout(timer);
       channel?.close();
+      post = ignore;
       for (const [at, type] of places) at?.removeEventListener?.(type, wake);
     },
   });

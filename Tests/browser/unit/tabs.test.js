@@ -133,6 +133,59 @@ test("T079: a frozen tab that missed an hour takes the token that another one ha
   assert.equal(shown.auth.getSnapshot().status, "signedin");
 });
 
+/** Tabs with locks, whose tokens the server has forgotten. */
+async function strandedTabs(count) {
+  const browser = new Browser();
+  const tabs = [await browser.signedIn({ locks: true })];
+  while (tabs.length < count) tabs.push(browser.open({ locks: true }));
+  await browser.clock.advance(100);
+  browser.server.loseTokens();
+  browser.server.requests = [];
+  return { browser, tabs };
+}
+
+test("a tab that waits for its next try does not hold up the others", async () => {
+  const { browser, tabs: [one, two] } = await strandedTabs(2);
+  browser.server.instead["/auth/refresh"] = ({ tab }) => tab === one
+    ? refusal(503, "temporarily_unavailable", { "Retry-After": "2" }) : undefined;
+  const waiting = outcome(one.auth.fetch("/api/x"));
+  await browser.clock.advance(100);
+  const asked = outcome(two.auth.fetch("/api/x"));
+  await browser.clock.advance(100);
+  assert.equal(asked.value?.status, 200);
+  await browser.clock.advance(3000);
+  assert.equal(waiting.value.status, 200);
+  assert.equal(browser.server.count("/auth/refresh"), 2, "it took the other tab's token");
+});
+
+test("a refresh that takes long is waited for: another one beside it could look like a thief's", async () => {
+  const { browser, tabs: [slow, ...others] } = await strandedTabs(3);
+  const held = later();
+  browser.server.instead["/auth/refresh"] = () => held.promise;
+  const asked = [outcome(slow.auth.fetch("/api/x"))];
+  await browser.clock.advance(100);
+  asked.push(...others.map(({ auth }) => outcome(auth.fetch("/api/x"))));
+  await browser.clock.advance(25_000);
+  assert.equal(browser.server.count("/auth/refresh"), 1);
+  held.resolve();
+  await browser.clock.advance(100);
+  assert.deepEqual(asked.map((each) => each.value?.status), [200, 200, 200]);
+  assert.equal(browser.server.count("/auth/refresh"), 1);
+});
+
+test("a frozen tab that holds the lock is passed by after 3 s, with one refresh", async () => {
+  const { browser, tabs: [frozen, ...others] } = await strandedTabs(3);
+  browser.locks.request("tallystick /auth", { signal: new AbortController().signal },
+    () => new Promise(() => {}));
+  const asked = others.map(({ auth }) => outcome(auth.fetch("/api/x")));
+  await browser.clock.advance(2900);
+  assert.equal(browser.server.count("/auth/refresh"), 0);
+  await browser.clock.advance(1300);
+  assert.deepEqual(asked.map((each) => each.value?.status), [200, 200]);
+  assert.equal(browser.server.count("/auth/refresh"), 1);
+  assert.deepEqual(frozen.events, []);
+});
+
 test("a refusal that another tab's new token has overtaken signs nobody out", async () => {
   for (const late of [refusal(401, "invalid_token"), undefined]) {
     const browser = new Browser();

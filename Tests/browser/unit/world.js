@@ -154,15 +154,38 @@ export class Server {
   }
 }
 
-/** One browser: a clock, a server, and tabs that share a channel. */
+/** The browser's locks: each name has one holder at a time, in the order of the requests. */
+class Locks {
+  #queues = new Map();
+
+  request = async (name, { signal }, work) => {
+    const before = this.#queues.get(name) ?? Promise.resolve();
+    const held = later();
+    this.#queues.set(name, before.then(() => held.promise));
+    try {
+      await new Promise((resolve, reject) => {
+        before.then(resolve);
+        signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+      });
+      return await work();
+    } finally {
+      held.resolve();
+    }
+  };
+}
+
+/** One browser: a clock, a server, and tabs that share a channel and locks. */
 export class Browser {
   clock = new Clock();
   server = new Server(this.clock);
   channels = new Map();
+  locks = new Locks();
   tabs = [];
 
-  /** Opens a tab; its document can be hidden, its channel be missing. */
-  open({ channel = true, hidden = false, baseURI = "https://app.test/page", options = {} } = {}) {
+  /** Opens a tab; its document can be hidden, its channel or its locks be missing. */
+  open({
+    channel = true, locks = false, hidden = false, baseURI = "https://app.test/page", options = {},
+  } = {}) {
     const { clock, channels } = this;
     const document = Object.assign(new EventTarget(), { hidden, baseURI });
     const window = Object.assign(new EventTarget(), {
@@ -171,7 +194,7 @@ export class Browser {
       performance: { now: () => clock.time },
       setTimeout: clock.setTimeout,
       clearTimeout: clock.clearTimeout,
-      navigator: {},
+      navigator: locks ? { locks: this.locks } : {},
     });
     if (channel) {
       window.BroadcastChannel = class {
