@@ -56,6 +56,17 @@ package final class Gate: Sendable {
     confirmer = Confirmer(store, log: log)
   }
 
+  /// Makes ready what deciding needs, so that the first request does not wait for OpenSSL's start
+  /// and for statements; what fails here will fail again where it is answered.
+  package func prepare() {
+    keys.prepare()
+    _ = try? store.marks()
+    // A session that nobody has: 128 bits are never all zero.
+    if let nobody = SessionID(String(repeating: "a", count: 26)) {
+      _ = try? store.standings(of: [nobody])
+    }
+  }
+
   /// Answers requests that came together, in their order; it never fails.
   package func respond(to requests: [Request], at time: NumericDate) -> [Response] {
     state.withLock { state in

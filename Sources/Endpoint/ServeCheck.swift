@@ -20,6 +20,7 @@ package func serveCheck(
   let isGateway = isGateway(arguments: CommandLine.arguments)
   let gate = Gate(
     settings: settings, keys: keys, store: store, log: log, remembers: !isGateway, decide)
+  if !isGateway { gate.prepare() }
   FastCGI.serve(
     ServeOptions(
       program: log.program, maximumBody: 0, kind: .events, excessStatus: 503,

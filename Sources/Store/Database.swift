@@ -1,6 +1,12 @@
 import Accounts
 import CSQLite
 
+/// SQLite's own settings, which are made once and before the first connection.
+private let isConfigured: Bool = {
+  csqlite_start_small()
+  return true
+}()
+
 /// An open SQLite file, closed when it goes.
 ///
 /// It has no lock of its own: one thread at a time.
@@ -14,6 +20,7 @@ import CSQLite
   ///   - patience: How long a statement waits for another process's lock.
   /// - Throws: `unreadable`, with what the system said.
   init(at path: String, patience: Duration) throws(StoreError) {
+    _ = isConfigured
     var opened: OpaquePointer?
     let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
     let code = unsafe sqlite3_open_v2(path, &opened, flags, nil)

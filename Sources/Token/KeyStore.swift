@@ -76,6 +76,11 @@ package final class KeyStore: Sendable {
     }
   }
 
+  /// Makes ready what verifying needs, so that the first request does not wait for OpenSSL's start.
+  package func prepare() {
+    for listed in current.set.keys { listed.key.prepareContext() }
+  }
+
   /// Changes with every reading: what was verified before may not count any more.
   package var revision: UInt64 { current.revision }
 

@@ -46,6 +46,11 @@ import Wire
     unsafe EVP_MD_CTX_free(OpaquePointer(bitPattern: prepared.load(ordering: .acquiring)))
   }
 
+  /// Makes the context now; a key whose coordinates are no point of the curve stays without.
+  func prepareContext() {
+    _ = unsafe context()
+  }
+
   /// The prepared context; nil if the coordinates are no point of the curve.
   private func context() -> OpaquePointer? {
     if let made = unsafe OpaquePointer(bitPattern: prepared.load(ordering: .acquiring)) {
