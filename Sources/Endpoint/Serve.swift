@@ -6,6 +6,7 @@ import Accounts
 import CSystem
 import FastCGI
 import Glibc
+import Threads
 package import Token
 import Wire
 
@@ -78,28 +79,33 @@ package func serve<Question: Sendable, Outcome: Sendable>(
   if !isGateway(arguments: CommandLine.arguments) { orExit(try keys.prove()) }
   let log = Log(program: programName(), level: settings.logLevel)
   let route = Route(methods: methods, body: .none, settings: settings, log: log)
+  let crew = Crew()
   FastCGI.serve(
     ServeOptions(
       program: log.program, maximumBody: 0, kind: .events, log: { event in log.write(event) }),
     arguments: CommandLine.arguments,
     together: { requests in
       let time = Clock.now()
-      let visits = requests.map { request in
+      // Parsing and signing cost most of it, and are each request's own: all cores share them.
+      let visits = crew.map(requests) { request in
         route.begin(request, at: time) { call in
           try keys.refresh()
           return try ask(call)
         }
       }
       let outcomes = Result { try decide(visits.compactMap { $0.question() }) }
-      var place = 0
-      return visits.map { visit in
+      var asked = 0
+      let places = visits.map { visit in
+        defer { if visit.question() != nil { asked += 1 } }
+        return (visit, asked)
+      }
+      return crew.map(places) { visit, place in
         switch visit {
         case .ended(let response):
           return response
         case .open(let visitor, .answer(let known)):
           return route.end(visitor) { _ in known }
         case .open(let visitor, .question(let question)):
-          defer { place += 1 }
           return route.end(visitor) { call in
             let outcomes = try outcomes.get()
             guard place < outcomes.count else { throw Refusal.internalError }

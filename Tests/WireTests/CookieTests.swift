@@ -89,4 +89,18 @@ import Wire
   func `of any other scheme carries no bearer token`(header: String) {
     #expect(read(header) == .none)
   }
+
+  @Test func `takes the bytes of a b64token and no other`() {
+    let allowed = Set(
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/".utf8)
+    for byte in UInt8.min...UInt8.max {
+      let found = Authorization.bearer((Array("Bearer x".utf8) + [byte, 0x79])[...])
+      #expect((found != .malformed) == allowed.contains(byte), "byte \(byte)")
+    }
+  }
+
+  @Test func `is read from wherever its bytes begin`() {
+    let bytes = Array("xxBearer abc".utf8)
+    #expect(Authorization.bearer(bytes[2...]) == .token(bytes[9...]))
+  }
 }
