@@ -53,7 +53,7 @@ let package = Package(
       .testTarget(name: "FastCGITests", dependencies: ["FastCGI", "Threads", "Wire"]),
       .testTarget(
         name: "EndpointTests",
-        dependencies: ["Endpoint", "FastCGI", "Token", "Wire", "Accounts", "Store"]),
+        dependencies: ["Endpoint", "FastCGI", "Token", "Wire", "Accounts", "Store", "CSystem"]),
     ],
   swiftLanguageModes: [.v6]
 )

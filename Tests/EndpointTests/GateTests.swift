@@ -1,4 +1,5 @@
 import Accounts
+import CSystem
 import FastCGI
 import Foundation
 import Store
@@ -19,7 +20,7 @@ private final class Host {
   let account: Account
   let now = NumericDate(seconds: 1_800_000_000)
 
-  init() throws {
+  init(patience: Duration = .seconds(5)) throws {
     let path = folder.path
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     settings = try Settings { name in
@@ -29,7 +30,9 @@ private final class Host {
     try SQLiteStore.create(at: settings.database)
     keys = try KeyStore(directory: settings.keys, signing: false)
     signer = try KeyStore(directory: settings.keys, signing: true)
-    let store = try SQLiteStore(at: settings.database)
+    var options = StoreOptions()
+    options.patience = patience
+    let store = try SQLiteStore(at: settings.database, options: options)
     self.store = store
     account = Account(
       id: try #require(AccountID(try Random.identifier())),
@@ -62,6 +65,21 @@ private final class Host {
         verified: verified, newHash: nil, maximumSessions: 100), at: now)
     let standing = Standing(session: session, account: account)
     return (session.id, try call.tokens(for: standing, signer, withCookie: false).accessToken)
+  }
+
+  /// Signs in and refreshes once: the session, and the access token of its second generation.
+  func rotated() throws -> (session: SessionID, token: String) {
+    let (session, _) = try signIn()
+    let presented = Presented(
+      session: session, account: account.id, version: 1, generation: 1, at: now,
+      reuseWindow: .seconds(10))
+    let outcome = try store.refresh([presented]).first
+    guard case .granted(.rotate, let standing)? = outcome else {
+      Issue.record("not rotated: \(String(describing: outcome))")
+      throw StoreError.busy
+    }
+    let call = try Call(.none, settings: settings, log: Log(program: "t", level: .error), at: now)
+    return (session, try call.tokens(for: standing, signer, withCookie: false).accessToken)
   }
 
   func check(
@@ -168,22 +186,24 @@ private final class Host {
 
   @Test func `confirms the generation of a token that it allows`() throws {
     let host = try Host()
-    let (session, _) = try host.signIn()
-    let presented = Presented(
-      session: session, account: host.account.id, version: 1, generation: 1, at: host.now,
-      reuseWindow: .seconds(10))
-    let outcome = try host.store.refresh([presented])
-    guard case .granted(.rotate, let standing)? = outcome.first else {
-      Issue.record("not rotated: \(outcome)")
-      return
-    }
-    #expect(standing.session.confirmed == 1)
-    let call = try Call(
-      .none, settings: host.settings, log: Log(program: "t", level: .error), at: host.now)
-    let token = try call.tokens(for: standing, host.signer, withCookie: false).accessToken
+    let (session, token) = try host.rotated()
+    #expect(try host.store.standing(of: session)?.session.confirmed == 1)
     #expect(host.check(token).status == 204)
     host.gate.confirmer.flush()
     #expect(try host.store.standing(of: session)?.session.confirmed == 2)
+  }
+
+  @Test func `allows also where the confirmation cannot be written`() throws {
+    let host = try Host(patience: .milliseconds(20))
+    let (session, token) = try host.rotated()
+    // Somebody writes, and does not end.
+    let lock = unsafe open(host.settings.database + ".lock", O_RDWR)
+    #expect(flock(lock, LOCK_EX) == 0)
+    #expect(host.check(token).status == 204)
+    host.gate.confirmer.flush()
+    #expect(try host.store.standing(of: session)?.session.confirmed == 1)
+    #expect(host.check(token).status == 204)
+    close(lock)
   }
 
   @Test func `that remembers nothing reads keys and store for each request`() throws {
