@@ -3,63 +3,32 @@
 import concurrent.futures
 import itertools
 import os
+import random
 import signal
-import socket
-import struct
 import subprocess
 import threading
 
 import pytest
-from harness import BIN, GOOD, Answer, Host, encode_pair, fastcgi, record
-from test_flow import claims
+from fastcgi import Connection
+from harness import BIN, GOOD, Answer, Host, fastcgi
+from programs import ROUNDS
+from tokens import claims
+from waiting import wait_until
 
-ROUNDS = int(os.environ.get("TALLYSTICK_ROUNDS", "100"))
 
-
-class Kept:
+class Kept(Connection):
     """A connection to `check` that is kept, as nginx keeps it: requests one after the other."""
 
-    def __init__(self, path):
-        self.peer = socket.socket(socket.AF_UNIX)
-        self.peer.settimeout(20)
-        self.peer.connect(str(path))
-        self.buffer = b""
-
     def status(self, token):
-        pairs = [(b"REQUEST_METHOD", b"GET"), (b"HTTP_AUTHORIZATION", f"Bearer {token}".encode())]
-        stream = b"".join(encode_pair(n, v) for n, v in pairs)
-        self.peer.sendall(record(1, struct.pack(">HB5x", 1, 1)) + record(4, stream) + record(4) + record(5))
-        answer = b""
-        while True:
-            while len(self.buffer) < 8 or len(self.buffer) < 8 + struct.unpack(">H", self.buffer[4:6])[0] + self.buffer[6]:
-                piece = self.peer.recv(65536)
-                assert piece, "the connection was not kept"
-                self.buffer += piece
-            kind, (length,), padding = self.buffer[1], struct.unpack(">H", self.buffer[4:6]), self.buffer[6]
-            content, self.buffer = self.buffer[8 : 8 + length], self.buffer[8 + length + padding :]
-            if kind == 6:
-                answer += content
-            if kind == 3:
-                return int(answer.split(b"\r\n")[0].split()[1])
-
-    def close(self):
-        self.peer.close()
+        pairs = [("REQUEST_METHOD", "GET"), ("HTTP_AUTHORIZATION", f"Bearer {token}")]
+        return Answer(self.request(pairs, keep=True)).status
 
 
 @pytest.fixture
 def many(server):
     """Several `check` processes on one socket, and a kept connection to each of several."""
-    path = server.folder / "check.sock"
-    process = subprocess.Popen(
-        [BIN / "check", "--socket", path, "--processes", "3"], env=server.environment(), stdin=subprocess.DEVNULL,
-        stderr=open(server.logs, "ab"))
-    server.processes["check"] = process
-    for _ in range(1000):
-        try:
-            peers = [Kept(path) for _ in range(12)]
-            break
-        except OSError:
-            threading.Event().wait(0.01)
+    path = server.start("check", "--processes", "3")
+    peers = [Kept(path) for _ in range(12)]
     yield server, peers
     for peer in peers:
         peer.close()
@@ -135,24 +104,13 @@ def test_no_check_allows_after_the_logout_under_load_T053(many):
 def test_fifty_parallel_refreshes_make_one_step_and_one_cookie_T049(server):
     """50 at once over several processes, round after round: nobody is logged out."""
     cookie = server.register().cookie
-    paths = []
-    for number in range(3):
-        path = server.folder / f"refresh{number}.sock"
-        server.processes[f"refresh{number}"] = subprocess.Popen(
-            [BIN / "refresh", "--socket", path], env=server.environment(), stdin=subprocess.DEVNULL,
-            stderr=open(server.logs, "ab"))
-        paths.append(path)
-    for path in paths:
-        for _ in range(1000):
-            if path.exists():
-                break
-            threading.Event().wait(0.01)
+    paths = [server.start("refresh", name=f"refresh{number}") for number in range(3)]
     # W = 0 rotates every round without a wait; healing is the same at any age.
-    params = [(b"REQUEST_METHOD", b"POST"), (b"TALLYSTICK_REUSE_WINDOW", b"0s")]
+    params = [("REQUEST_METHOD", "POST"), ("TALLYSTICK_REUSE_WINDOW", "0s")]
 
     with concurrent.futures.ThreadPoolExecutor(50) as pool:
         for generation in range(2, 2 + 2 * ROUNDS):
-            sent = [(b"HTTP_COOKIE", cookie.encode())]
+            sent = [("HTTP_COOKIE", cookie)]
             jobs = [pool.submit(fastcgi, path, params + sent) for path, _ in zip(itertools.cycle(paths), range(50))]
             answers = [Answer(job.result()) for job in jobs]
             assert {answer.status for answer in answers} == {200}
@@ -192,8 +150,6 @@ def test_fifty_logins_at_once_never_exceed_the_maximum_of_sessions_T067(server):
 
 def test_every_acknowledged_write_survives_kill_9_T186(tmp_path):
     """Programs are killed at random moments under load: the database is whole and nothing acknowledged is lost."""
-    import random
-
     seed = int(os.environ.get("TALLYSTICK_SEED", "1"))
     print("seed", seed)
     chance = random.Random(seed)
@@ -225,7 +181,8 @@ def test_every_acknowledged_write_survives_kill_9_T186(tmp_path):
             # So many kills, and so many writes between them, however slow the machine.
             if kill >= max(10, ROUNDS // 4) and len(names) >= 20 and len(ended) >= 10:
                 break
-            threading.Event().wait(0.1)
+            written = len(names)
+            wait_until(lambda: len(names) > written, "another account", 60)  # noqa: B023
             victim = chance.choice(["register", "refresh", "logout"])
             host.processes[victim].send_signal(signal.SIGKILL)
             host.processes[victim].wait()
@@ -249,7 +206,7 @@ def test_sigterm_answers_every_login_under_way_and_exits_0_T224(server):
     with concurrent.futures.ThreadPoolExecutor(30) as pool:
         server.login()
         jobs = [pool.submit(server.login) for _ in range(30)]
-        threading.Event().wait(0.05)
+        concurrent.futures.wait(jobs, return_when=concurrent.futures.FIRST_COMPLETED)
         process = server.processes.pop("login")
         process.terminate()
         assert process.wait(timeout=30) == 0

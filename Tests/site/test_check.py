@@ -7,7 +7,8 @@ import re
 import time
 
 import pytest
-from site_under_test import GUARDED, claims
+from site_under_test import GUARDED
+from tokens import claims
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "FOO_BAR"]
 

@@ -5,7 +5,8 @@ import re
 
 import crossplane
 import pytest
-from site_under_test import ROOT, Site
+from programs import ROOT
+from site_under_test import Site
 
 SHIPPED = ROOT / "nginx"
 # What is open, as nginx/README.md lists it: (server, location).

@@ -6,7 +6,9 @@ import json
 import re
 
 import pytest
-from site_under_test import COOKIE, PASSWORD, Account, claims
+from programs import COOKIE
+from site_under_test import PASSWORD, Account
+from tokens import claims
 
 
 def set_cookies(answer):

@@ -5,7 +5,7 @@ import json
 
 import pytest
 from fastcgi import Responder
-from site_under_test import claims
+from tokens import claims
 
 IDENTITY = ["X-Auth-User", "X-Auth-Subject", "X-Auth-Session", "X-Auth-Groups"]
 SPOOFED = {
