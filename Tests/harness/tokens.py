@@ -47,20 +47,17 @@ class Forge:
 
     def access(self, like, head=(), **claim):
         """An access token like another one, with other claims; ES256."""
-        return self.sign(changed(header(like), dict(head)), changed(claims(like), claim))
+        return self.sign(changed(header(like), dict(head)), changed(claims(like), claim), header(like)["kid"])
 
     def refresh(self, like, head=(), **claim):
         """A refresh token like another one, with other claims; HS256."""
         return self.mac(changed(header(like), dict(head)), changed(claims(like), claim))
 
-    def sign(self, head, payload):
-        """Signs a header and a payload: members, or the very text; by the key of the header's `kid`."""
+    def sign(self, head, payload, kid=None):
+        """Signs a header and a payload, members or the very text, by the key that `kid` or the header names."""
         signed = ".".join(encode(text(part)) for part in (head, payload))
-        kid = head.get("kid") if isinstance(head, dict) else None
-        path = self.keys / f"private/{kid}.pem"
-        if kid is None or not path.exists():
-            path = sorted((self.keys / "private").iterdir())[0]
-        key = serialization.load_pem_private_key(path.read_bytes(), None)
+        private = (self.keys / f"private/{kid or head['kid']}.pem").read_bytes()
+        key = serialization.load_pem_private_key(private, None)
         r, s = decode_dss_signature(key.sign(signed.encode(), ec.ECDSA(hashes.SHA256())))
         return f"{signed}.{encode(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
 
@@ -72,4 +69,4 @@ class Forge:
 
 
 def text(part):
-    return part if isinstance(part, bytes) else json.dumps(part).encode()
+    return part if isinstance(part, bytes) else json.dumps(part, separators=(",", ":")).encode()

@@ -168,12 +168,16 @@ class Host:
                     self.start(program)
             return Answer(fastcgi(path, pairs, data))
         assert len(dict(pairs)) == len(pairs), "an environment holds a name once"
-        done = subprocess.run(
-            [BIN / program], env={**self.environment(), **{n: v for n, v in pairs}}, input=data, capture_output=True, timeout=60
-        )
-        self.note(done.stderr)
+        done = self.by_hand(program, dict(pairs), data)
         assert done.returncode == 0, (program, done.returncode, done.stderr)
         return Answer(done.stdout)
+
+    def by_hand(self, program, params=(), data=b"", under=()):
+        """Runs a program once, as CGI, `under` another command."""
+        done = subprocess.run(
+            [*under, BIN / program], env=self.environment(**dict(params)), input=data, capture_output=True, timeout=60)
+        self.note(done.stderr)
+        return done
 
     # What clients do
 

@@ -122,7 +122,7 @@ part_tools() { run_pytest tools; }
 
 part_routes() {
   install_site_packages
-  install_packages sqlite3
+  install_packages sqlite3 strace
   build_release
   run_pytest routes
 }
