@@ -11,7 +11,7 @@ func answerCGI(_ options: ServeOptions, _ handler: Handler) {
   let parameters = environmentParameters()
   let declared = DeclaredLength(parameters, maximum: options.maximumBody)
   let request = Request(parameters: parameters, body: readBody(declared))
-  options.beforeBatch?()
+  // No `beforeBatch`: there is no batch, and who is not told of one does its work at once.
   var bytes: [UInt8] = []
   if !handler(request).write(to: &bytes) {
     options.log(.refused("an answer that cannot be written"))

@@ -38,7 +38,9 @@ package struct ServeOptions: Sendable {
   /// How long a kept connection may be silent.
   package var idleTimeout: Duration
   /// Called before requests are handled, once for all that `.events` has read in one wake-up, and
-  /// for each one elsewhere; so that a program asks once whether what it knows still holds.
+  /// for each one by `.threads`; so that a program asks once whether what it knows still holds.
+  ///
+  /// It is not called as CGI: the one request asks for itself.
   package var beforeBatch: (@Sendable () -> Void)?
   /// More lines for `--help`.
   package var help: String
