@@ -32,3 +32,9 @@ def database(state):
         opened.execute("PRAGMA wal_autocheckpoint = 0")
         with opened:
             yield opened
+
+
+def contents(state):
+    """Every account and session, as text: what a request without effect leaves as it was."""
+    with database(state) as opened:
+        return [row for table in ("account", "session") for row in opened.execute(f"SELECT * FROM {table} ORDER BY id")]
