@@ -154,7 +154,10 @@ class Site:
     # Processes and configuration
 
     def pid(self, name):
-        return int((self.dir / "pids" / name).read_text().split()[0])
+        path = self.dir / "pids" / name
+        # What answers already may not have been written down yet.
+        wait_until(lambda: path.exists() and path.read_text(), f"the number of {name}")
+        return int(path.read_text().split()[0])
 
     def signal(self, name, number):
         os.kill(self.pid(name), number)

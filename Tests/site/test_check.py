@@ -1,6 +1,7 @@
 """Section C: what a guarded location lets in, and what it says to the rest."""
 
 import base64
+import concurrent.futures
 import hashlib
 import json
 import re
@@ -131,14 +132,16 @@ SPOOFED = [
 ]
 
 
+@pytest.mark.parametrize("http2", [False, True])
 @pytest.mark.parametrize("name", SPOOFED)
-def test_the_decision_reads_no_header_of_the_client(site, alice, name):
-    """T090."""
-    for value in ("/public/echo", "/", "https://localhost/", "127.0.0.1", "443", ""):
-        assert is_denied(site.get("/private/", headers={name: value}), error=False)
-    # Nor does it ask for less, or for another audience.
-    refused = site.get("/private/staff/", headers=alice.bearer | {name: ""})
-    assert refused.status_code == 403
+def test_the_decision_reads_no_header_of_the_client(site, alice, name, http2):
+    """T090, T222."""
+    with site.connect(http2=http2) as client:
+        for value in ("/public/echo", "/", "https://localhost/", "127.0.0.1", "443", ""):
+            assert is_denied(client.get("/private/", headers={name: value}), error=False)
+        # Nor does it ask for less, or for another audience.
+        refused = client.get("/private/staff/", headers=alice.bearer | {name: ""})
+        assert refused.status_code == 403
 
 
 @pytest.mark.parametrize(
@@ -234,6 +237,23 @@ def test_a_websocket_is_decided_like_any_request(site, alice):
                "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="}
     assert is_denied(site.get("/api/echo", headers=upgrade), error=False)
     assert site.get("/api/echo", headers=upgrade | alice.bearer).status_code == 200
+
+
+@pytest.mark.parametrize("http2", [False, True])
+def test_requests_on_a_kept_connection_are_decided_each(site, alice, http2):
+    """T111: one after the other and, over HTTP/2, at once; who came before lets nobody in."""
+    signed, bad = alice.bearer, {"Authorization": "Bearer x"}
+    with site.connect(http2=http2) as client:
+        for order in ((signed, {}), ({}, signed), (signed, bad, signed, {}), ({}, {}, signed)) * 3:
+            for headers in order:
+                answer = client.get("/private/", headers=headers)
+                assert (answer.status_code, GUARDED in answer.text) == ((200, True) if headers is signed else (401, False))
+        assert answer.http_version == ("HTTP/2" if http2 else "HTTP/1.1")
+        if http2:
+            with concurrent.futures.ThreadPoolExecutor(16) as pool:
+                asked = [signed, {}, bad, {}] * 25
+                answers = list(pool.map(lambda headers: client.get("/private/", headers=headers), asked))
+            assert [answer.status_code == 200 for answer in answers] == [headers is signed for headers in asked]
 
 
 def test_two_requests_on_one_connection_are_decided_each(site, alice):
