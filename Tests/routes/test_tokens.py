@@ -141,10 +141,10 @@ class Listener:
 
 
 @contextlib.contextmanager
-def traced(pid, log):
-    """The system calls of a running process that name a file or a peer, in `log`."""
+def traced(pid, log, calls="trace=%file,connect,sendto"):
+    """The system calls of a running process, those that name a file or a peer, in `log`."""
     strace = subprocess.Popen(
-        ["strace", "-f", "-qq", "-s", "300", "-e", "trace=%file,connect,sendto", "-o", log, "-p", str(pid)], stderr=subprocess.PIPE)
+        ["strace", "-f", "-qq", "-s", "300", "-e", calls, "-o", log, "-p", str(pid)], stderr=subprocess.PIPE)
     status = pathlib.Path(f"/proc/{pid}/status")
 
     def attached():
