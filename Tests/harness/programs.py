@@ -34,6 +34,13 @@ def database(state):
             yield opened
 
 
+def back_in_time(state, seconds):
+    """Moves what the store knows of sessions into the past, as if so long had gone by."""
+    with database(state) as opened:
+        for column in ("rotated_at", "issued_at", "created_at", "last_used_at", "expires_at"):
+            opened.execute(f"UPDATE session SET {column} = {column} - ?", (seconds,))
+
+
 def contents(state):
     """Every account and session, as text: what a request without effect leaves as it was."""
     with database(state) as opened:

@@ -17,7 +17,7 @@ import subprocess
 import tempfile
 
 import httpx
-from programs import COOKIE, ROOT, database, programs
+from programs import COOKIE, ROOT, back_in_time, database, programs
 from tokens import claims
 from waiting import wait_until
 
@@ -150,6 +150,10 @@ class Site:
     def database(self):
         """The database, written to as no program would."""
         return database(self.dir / "state")
+
+    def back_in_time(self, seconds):
+        """As if so long had gone by for every session."""
+        back_in_time(self.dir / "state", seconds)
 
     # Processes and configuration
 

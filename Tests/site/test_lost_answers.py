@@ -80,5 +80,4 @@ def test_a_client_that_goes_at_any_byte_of_the_answer_can_try_again(site, user, 
             while read and len(connection.recv(read)) < 1:
                 pass
         assert heals(site, user, before)
-        with site.database() as opened:  # the next rotation is due
-            opened.execute("UPDATE session SET issued_at = issued_at - 20, rotated_at = rotated_at - 20 WHERE id = ?", (user.session,))
+        site.back_in_time(20)  # the next rotation is due
