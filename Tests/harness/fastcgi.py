@@ -103,7 +103,7 @@ class Responder:
         with connection, contextlib.suppress(OSError, EOFError):
             keep = True
             while keep:
-                params, body, kind = b"", b"", None
+                params, body, kind, content = b"", b"", None, b""
                 while kind != STDIN or content:
                     kind, content = read_record(connection)
                     if kind == BEGIN:

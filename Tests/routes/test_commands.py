@@ -7,7 +7,7 @@ import stat
 import subprocess
 
 import pytest
-from harness import BIN, GOOD, Host
+from harness import BIN, GOOD, ISSUER, Host
 from programs import contents
 from tokens import claims
 
@@ -180,3 +180,79 @@ def test_help_is_help_at_every_level(server):
                   ["config", "--help"]):
         done = run(server, *words, TALLYSTICK_STATE="/nowhere", TALLYSTICK_ISSUER="")
         assert done.returncode == 0 and "usage: tallystick" in done.stdout and done.stderr == ""
+
+
+COMMANDS = [
+    "init", "ban list", "ban lift", "account add", "account list", "account show", "account passwd", "account disable",
+    "account enable", "account delete", "account groups", "account revoke", "session list", "session end", "session prune",
+    "key list", "key rotate", "key retire", "token issue", "token verify", "config show", "config check",
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_that_shows_how_to_call_it(server, command):
+    done = run(server, *command.split(), "--help")
+    assert done.returncode == 0 and f"usage: tallystick {command}" in done.stdout and not done.stderr
+
+
+@pytest.mark.parametrize("words, status", [
+    ([], 100), (["frobnicate"], 100), (["account"], 100), (["account", "show"], 100), (["account", "show", "a", "b"], 100),
+    (["account", "show", "--frob", "a"], 100), (["account", "show", "nobody"], 1), (["session", "end", "x"], 1),
+    (["key", "retire", "--kid", "x"], 1), (["ban", "lift"], 100), (["ban", "lift", "--address", "nonsense"], 100),
+    (["ban", "lift", "--name", "no such name!"], 100), (["init"], 1), (["key", "rotate", "--algorithm", "none"], 100),
+])
+def test_a_wrong_call_is_one_line_and_a_status(server, words, status):
+    done = run(server, *words)
+    assert done.returncode == status
+    if len(words) > 1:  # a group of commands alone lists them
+        assert done.stderr.startswith("tallystick: ") and len(done.stderr.splitlines()) == 1
+
+
+def test_an_account_is_added_changed_and_deleted(server):
+    assert run(server, "account", "add", "Carol", "--groups", "staff,ops", stdin=GOOD + "\n").returncode == 0
+    row = json.loads(run(server, "account", "show", "carol", "--json").stdout)[0]
+    assert row["username"] == "carol" and row["groups"] == ["staff", "ops"] and row["token_version"] == 1
+    assert server.login("carol").status == 200
+    assert run(server, "account", "passwd", "carol", stdin="another fine phrase\n").returncode == 0
+    assert server.login("carol").status == 401 and server.login("carol", "another fine phrase").status == 200
+    assert run(server, "account", "add", "carol", stdin=GOOD + "\n").returncode == 1
+    assert run(server, "account", "add", "dave", stdin="password\n").returncode == 1
+    assert run(server, "account", "delete", "carol").returncode == 0
+    assert run(server, "account", "show", "carol").returncode == 1
+
+
+@pytest.mark.parametrize("name", ["--evil", "--help", "--json"])
+def test_a_name_that_looks_like_an_option_goes_behind_two_dashes(server, name):
+    assert server.register(name).status == 201
+    assert run(server, "account", "disable", "--", name).returncode == 0
+    assert json.loads(run(server, "account", "show", "--json", "--", name).stdout)[0]["disabled"] is True
+
+
+def test_a_user_agent_cannot_move_the_cursor_of_who_lists_sessions(server):
+    server.register(headers=[("User-Agent", "x\u009b2Jy\u202ez")])
+    shown = server.admin("session", "list", "alice").stdout
+    assert "x" in shown and not any(character in shown for character in "\u009b\u202e\u001b")
+
+
+def test_a_token_is_issued_and_verified_by_command(server):
+    server.register()
+    token = server.admin("token", "issue", "alice").stdout.strip()
+    assert server.check(token).status == 204
+    assert json.loads(server.admin("token", "verify", "--json", stdin=token + "\n").stdout)[0]["username"] == "alice"
+    server.admin("account", "revoke", "alice")
+    assert run(server, "token", "verify", stdin=token + "\n").returncode == 1
+
+
+def test_sessions_are_pruned_only_when_nothing_can_continue_them(server):
+    first = server.register()
+    assert server.admin("session", "prune").stdout == "pruned 0\n"
+    assert server.refresh(first.cookie).status == 200
+
+
+def test_config_show_and_check_say_what_is_in_force(server):
+    rows = json.loads(server.admin("config", "show", "--json").stdout)
+    assert {"variable": "TALLYSTICK_ISSUER", "value": ISSUER} in rows and len(rows) == 13
+    assert server.admin("config", "check").stdout == "ok\n"
+    blocklist = server.state / "blocklist"
+    blocklist.write_bytes(b"zebra99\naardvark\n")
+    assert run(server, "config", "check").returncode == 111
