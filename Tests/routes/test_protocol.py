@@ -120,6 +120,23 @@ def test_an_answer_ends_the_request_and_a_connection_is_kept_only_if_asked_T176(
 
 
 @pytest.mark.parametrize("program", ROUTES)
+def test_a_program_serves_the_socket_that_it_inherits_and_ends_when_it_is_told_T224(server, program):
+    """Section 8: as systemd and spawn-fcgi start it; SIGTERM ends it with 0 and leaves the socket to its owner."""
+    path = server.folder / "inherited.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        process = subprocess.Popen([BIN / program], env=server.environment(), stdin=listener, stderr=open(server.logs, "ab"))
+        with Connection(path) as connection:
+            answer = connection.request([("REQUEST_METHOD", "GET"), ("REMOTE_ADDR", "127.0.0.1")])
+        assert answer.startswith(b"Status: ")
+        # And the same answer by hand (RFC 3875).
+        assert answer == server.by_hand(program, {"REQUEST_METHOD": "GET", "REMOTE_ADDR": "127.0.0.1"}).stdout
+        process.terminate()
+        assert process.wait(10) == 0 and path.exists()
+
+
+@pytest.mark.parametrize("program", ROUTES)
 def test_many_idle_connections_leave_room_for_one_more_T180(server, program):
     """More than a `select` can hold. `check` has them all; a program of threads as many as it has
     threads, and the backlog the others: nginx, which speaks at once, is served when they have gone.

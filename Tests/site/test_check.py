@@ -93,6 +93,39 @@ def test_a_group_is_asked_for_at_each_request(site, user):
     assert site.get("/private/staff/", headers=user.bearer).status_code == 403
 
 
+SEVERAL = """
+server {
+  listen 127.0.0.1:PORT ssl http2;
+  server_name several.localhost;
+  ssl_certificate DIR/tls/cert.pem;
+  ssl_certificate_key DIR/tls/key.pem;
+  include tallystick/server/hygiene.conf;
+  include tallystick/server/check.conf;
+  include tallystick/server/errors.conf;
+  location / {
+    auth_request /tallystick/check/staff,ops;
+    include tallystick/location/guarded.conf;
+    include tallystick/location/identity-to-proxy.conf;
+    proxy_pass http://example_application;
+  }
+}
+"""
+
+
+def test_one_of_several_groups_is_enough(site, user):
+    """T083: as the README has it; a name that only begins like one is none."""
+    site.add_configuration("several.conf", SEVERAL)
+    assert is_denied(site.at("several.localhost", "/x"), error=False)
+    for groups, status in (("", 403), ("staff", 200), ("ops,other", 200), ("staff,ops", 200), ("staffs,op", 403), ("other", 403)):
+        site.admin("account", "groups", user.name, groups)
+        answer = site.at("several.localhost", "/x", headers=user.bearer)
+        assert answer.status_code == status, groups
+        if status == 200:
+            assert sorted(answer.json()["headers"]["X-Auth-Groups"].split(",")) == sorted(groups.split(","))
+        else:
+            assert answer.json()["error"] == "insufficient_scope" and 'error="insufficient_scope"' in answer.headers["www-authenticate"]
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_is_decided_alike(site, alice, method):
     """T085."""
