@@ -10,7 +10,7 @@ import threading
 
 import pytest
 from fastcgi import Connection
-from harness import BIN, GOOD, Answer, Host, fastcgi
+from harness import BIN, GOOD, Answer, fastcgi
 from programs import ROUNDS
 from tokens import claims
 from waiting import wait_until
@@ -159,14 +159,13 @@ def is_whole(host):
         return opened.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
-def test_every_acknowledged_write_survives_kill_9_T186(tmp_path):
+@pytest.mark.settings(MAX_SESSIONS=10000)
+def test_every_acknowledged_write_survives_kill_9_T186(server):
     """Programs are killed at random moments under load: the database is whole after each kill, and nothing acknowledged is lost."""
     seed = int(os.environ.get("TALLYSTICK_SEED", "1"))
     print("seed", seed)
     chance = random.Random(seed)
-    host = Host(tmp_path, MAX_SESSIONS=10000)
-    host.admin("init")
-    host.way = "fastcgi"
+    host = server
     programs = ("register", "login", "refresh", "logout", "password", "check")
     for name in programs:
         host.start(name)
@@ -224,7 +223,6 @@ def test_every_acknowledged_write_survives_kill_9_T186(tmp_path):
     for cookies in ended:
         for cookie in cookies:
             assert host.refresh(cookie).status == 401
-    host.stop()
 
 
 def test_sigterm_answers_every_login_under_way_and_exits_0_T224(server):

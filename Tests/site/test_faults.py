@@ -47,9 +47,11 @@ def unchecked():
         (folder / "check").write_text("#!/bin/sh\nexit 100\n")
         (folder / "check").chmod(0o755)
         running = Site(folder=folder)
-        running.add_configuration("kept.conf", KEPT)
-        yield running
-        running.close()
+        try:
+            running.add_configuration("kept.conf", KEPT)
+            yield running
+        finally:
+            running.close()
 
 
 @contextlib.contextmanager
