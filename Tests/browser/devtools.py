@@ -7,6 +7,7 @@ talks over a pipe: tabs are really hidden, frozen, throttled and restored.
 https://chromedevtools.github.io/devtools-protocol/
 """
 
+import contextlib
 import itertools
 import json
 import os
@@ -16,7 +17,8 @@ import signal
 import subprocess
 import tempfile
 import threading
-import time
+
+from waiting import wait_until
 
 
 class ProtocolError(Exception):
@@ -109,15 +111,11 @@ class Tab:
         return found and found["result"].get("value")
 
     def until(self, expression, seconds=15):
-        end = time.monotonic() + seconds
-        while True:
-            try:
-                if self.evaluate(expression):
-                    return
-            except ProtocolError:
-                pass  # between two pages
-            assert time.monotonic() < end, f"{expression}: not within {seconds} s"
-            time.sleep(0.05)
+        def holds():
+            with contextlib.suppress(ProtocolError):  # between two pages
+                return self.evaluate(expression)
+
+        wait_until(holds, expression, seconds, every=0.05)
 
     def go(self, url):
         self.send("Page.navigate", {"url": url})

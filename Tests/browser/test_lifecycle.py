@@ -7,7 +7,8 @@ import pytest
 from conftest import CHROMIUM, PASSWORD, switches
 from devtools import Chromium
 from fault_proxy import Fault
-from site_under_test import claims
+from tokens import claims
+from waiting import wait_until
 
 START = """import("/tallystick.js").then(({ createAuth }) => {
   globalThis.auth = createAuth();
@@ -15,6 +16,10 @@ START = """import("/tallystick.js").then(({ createAuth }) => {
   auth.addEventListener("signedout", ({ reason }) => { events.push(reason); });
   return auth.ready.then(({ status }) => status);
 })"""
+
+
+# Seconds that an access token of the quick site lives.
+LIFE = 4
 
 
 class Window:
@@ -51,6 +56,11 @@ def window(quick_stack):
         yield made
 
 
+def answered(stack):
+    """The refreshes that nginx has answered, whatever became of the answers."""
+    return [each for each in stack.proxy.of("/auth/refresh") if each.status]
+
+
 def echo(tab):
     return tab.evaluate("auth.fetch('/api/echo').then(({ status }) => status, ({ code }) => code)")
 
@@ -60,7 +70,7 @@ def test_a_hidden_tab_rests_and_catches_up_when_shown(window, quick_stack):
     window.chromium.open()
     tab.until("document.visibilityState === 'hidden'")
     quick_stack.proxy.clear()
-    time.sleep(9)
+    tab.until("auth.remaining() === 0")  # which a tab that does not rest never lets come
     assert quick_stack.proxy.seen == []
     tab.show()
     tab.until("auth.remaining() > 2")
@@ -76,8 +86,8 @@ def test_t079_a_tab_frozen_for_many_token_lives_is_still_signed_in(window, quick
     frozen.until("document.visibilityState === 'hidden'")
     frozen.freeze()
     quick_stack.proxy.clear()
-    time.sleep(13)  # three lives of a token, many rotations
-    assert len(quick_stack.proxy.of("/auth/refresh")) >= 2
+    # Lives of a token, each with its rotation, in the tab that is shown.
+    wait_until(lambda: len(answered(quick_stack)) >= 3, "three refreshes", 40)
     assert {each.status for each in quick_stack.proxy.of("/auth/refresh")} == {200}
     frozen.thaw()
     frozen.show()
@@ -96,14 +106,12 @@ def test_t079_a_tab_frozen_in_the_middle_of_a_refresh_holds_up_nobody_for_long(w
     frozen.show()
     quick_stack.proxy.plan = lambda request: Fault(after=1.5) if request.path == "/auth/refresh" else None
     quick_stack.proxy.clear()
-    end = time.monotonic() + 10
-    while not quick_stack.proxy.of("/auth/refresh"):
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    wait_until(lambda: quick_stack.proxy.of("/auth/refresh"), "a refresh")
     frozen.freeze()
+    ends = time.time() + other.evaluate("auth.remaining()")
     other.show()
     quick_stack.reset()
-    time.sleep(5)
+    wait_until(lambda: time.time() > ends, "the end of the other's token")
     began = time.monotonic()
     assert echo(other) == 200
     assert time.monotonic() - began < 5
@@ -120,23 +128,18 @@ def test_a_tab_that_goes_mid_refresh_does_not_lose_the_rotated_cookie(window, qu
     keeper = window.chromium.open()  # so that the browser stays
     tab.show()
     before = window.cookie()
-    time.sleep(1.1)
+    quick_stack.site.back_in_time(60)
     quick_stack.proxy.plan = lambda request: Fault(after=1) if request.path == "/auth/refresh" else None
     quick_stack.proxy.clear()
-    end = time.monotonic() + 10
-    while not quick_stack.proxy.of("/auth/refresh"):
-        assert time.monotonic() < end
-        time.sleep(0.02)
-    time.sleep(0.3)
+    wait_until(lambda: answered(quick_stack), "a refresh whose answer is on its way")
     if how == "closed":
         tab.close()
     elif how == "crashed":
         tab.crash()
     else:
         tab.send("Page.navigate", {"url": "about:blank"})
-    time.sleep(1.5)
+    wait_until(lambda: window.cookie() != before, "the cookie")
     after = window.cookie()
-    assert after != before
     assert claims(after)["gen"] == claims(before)["gen"] + 1
     quick_stack.reset()
     again = window.tab()
@@ -148,7 +151,7 @@ def test_a_tab_that_goes_mid_refresh_does_not_lose_the_rotated_cookie(window, qu
 def test_a_lost_answer_whose_cookie_never_came_heals_however_late(window, quick_stack):
     tab = window.signed_in_tab()
     before = window.cookie()
-    time.sleep(1.1)
+    quick_stack.site.back_in_time(60)
     lost = []
 
     def plan(request):
@@ -157,12 +160,9 @@ def test_a_lost_answer_whose_cookie_never_came_heals_however_late(window, quick_
             return Fault(lose="answer")
         return None
     quick_stack.proxy.plan = plan
-    end = time.monotonic() + 10
-    while not lost:
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    wait_until(lambda: lost and lost[0].status, "a refresh that nginx has answered")
     tab.close()
-    time.sleep(3)  # long after the reuse window
+    quick_stack.site.back_in_time(60)  # long after the reuse window
     quick_stack.reset()
     assert window.cookie() == before
     again = window.tab()
@@ -175,7 +175,7 @@ def test_chromium_repeats_a_post_on_dead_connections_and_the_session_survives(wi
     tab = window.signed_in_tab()
     # Several idle connections, each of which Chromium may try.
     tab.evaluate("Promise.all([1, 2, 3, 4, 5, 6].map((each) => auth.fetch(`/api/echo?${each}`))).then(() => 0)")
-    time.sleep(1.1)
+    quick_stack.site.back_in_time(60)
     arrived = []
 
     def plan(request):
@@ -184,11 +184,7 @@ def test_chromium_repeats_a_post_on_dead_connections_and_the_session_survives(wi
             return Fault(lose="answer")
         return None
     quick_stack.proxy.plan = plan
-    end = time.monotonic() + 12
-    while len(arrived) < 2:
-        assert time.monotonic() < end
-        time.sleep(0.02)
-    time.sleep(0.5)
+    wait_until(lambda: len(arrived) >= 2 and all(each.status for each in arrived), "two copies of one refresh", 12)
     print(f"copies of one refresh: {len(arrived)}")
     assert len({each.headers["Cookie"] for each in arrived}) == 1
     quick_stack.reset()
@@ -215,7 +211,8 @@ def test_the_account_comes_back_by_the_back_button_while_signed_in(window, quick
     tab.go(f"{window.url}/account.html")
     tab.until("document.querySelector('.session') !== null")
     tab.go(f"{window.url}/icon.svg")
-    time.sleep(5)
+    ends = time.time() + LIFE
+    wait_until(lambda: time.time() > ends, "the end of the page's token")
     tab.back()
     tab.until("location.pathname === '/account.html' && document.querySelector('.session') !== null")
     tab.until("document.body.classList.contains('ready')")

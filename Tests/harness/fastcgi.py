@@ -103,7 +103,7 @@ class Responder:
         with connection, contextlib.suppress(OSError, EOFError):
             keep = True
             while keep:
-                params, body, kind = b"", b"", None
+                params, body, kind, content = b"", b"", None, b""
                 while kind != STDIN or content:
                     kind, content = read_record(connection)
                     if kind == BEGIN:
@@ -129,18 +129,59 @@ class Responder:
             os.unlink(self.path)
 
 
-def request(path, params, body=b"", timeout=10):
+def begin(keep=False):
+    """The record that begins a request to a responder."""
+    return record(BEGIN, struct.pack(">HB5x", 1, KEEP_CONN if keep else 0))
+
+
+def request(path, params, body=b"", timeout=20):
     """One request to the socket at `path`: the bytes of STDOUT. `params` are (name, value) pairs."""
-    encoded = pairs([(name.encode("latin-1"), value.encode("latin-1")) for name, value in params])
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(timeout)
-        connection.connect(str(path))
-        begin = record(BEGIN, struct.pack(">HB5x", 1, 0))
-        connection.sendall(begin + stream(PARAMS, encoded) + stream(STDIN, body))
-        output = b""
-        while True:
-            kind, content = read_record(connection)
-            if kind == STDOUT:
-                output += content
-            if kind == END:
-                return output
+    with Connection(path, timeout) as connection:
+        return connection.request(params, body)
+
+
+class Connection:
+    """A connection to a responder, for one request or, kept, for several one after the other."""
+
+    def __init__(self, path, timeout=20):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(timeout)
+        try:
+            self.socket.connect(str(path))
+        except OSError:
+            self.socket.close()
+            raise
+
+    def request(self, params, body=b"", keep=False):
+        """The bytes of STDOUT until END, or until the other side closes.
+
+        Names and values are bytes, or text that goes out as UTF-8.
+        """
+        encoded = pairs([(as_bytes(name), as_bytes(value)) for name, value in params])
+        sent = begin(keep) + stream(PARAMS, encoded) + stream(STDIN, body)
+        # A responder may refuse before it has read everything.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self.socket.sendall(sent)
+        return self.answer()
+
+    def answer(self):
+        output, kind = b"", None
+        with contextlib.suppress(EOFError, ConnectionResetError):
+            while kind != END:
+                kind, content = read_record(self.socket)
+                if kind == STDOUT:
+                    output += content
+        return output
+
+    def close(self):
+        self.socket.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def as_bytes(text):
+    return text if isinstance(text, bytes) else text.encode()

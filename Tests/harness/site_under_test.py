@@ -3,53 +3,33 @@
 It is started by tools/up in a directory of its own and ended by tools/down.
 """
 
-import base64
 import contextlib
-import fcntl
 import http.cookiejar
 import itertools
-import json
 import os
 import pathlib
 import re
 import shutil
 import signal
 import socket
-import sqlite3
 import ssl
 import subprocess
 import tempfile
-import time
 
 import httpx
+from programs import COOKIE, ROOT, back_in_time, database, programs
+from tokens import claims
+from waiting import wait_until
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-ROUTES = "register login refresh logout revoke password me sessions jwks health check".split()
 PASSWORD = "a horse in the harness"
-COOKIE = "__Secure-refresh"
 # What stands in every guarded file, and nowhere else.
 GUARDED = "You see this because"
-
-
-def programs():
-    """Where the programs are that were built for release, building them first if need be."""
-    folder = pathlib.Path(os.environ.get("TALLYSTICK_BIN") or ROOT / ".build" / "release")
-    if not (folder / "check").exists():
-        script = 'tool=test; source "$0/tools/lib/common.sh"; build_release'
-        subprocess.run(["bash", "-c", script, ROOT], check=True)
-    return folder
 
 
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
-
-
-def claims(token):
-    """The claims of a token, unverified."""
-    payload = token.split(".")[1]
-    return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
 
 
 class Account:
@@ -64,6 +44,10 @@ class Account:
         if COOKIE in answer.cookies:
             self.cookie = answer.cookies[COOKIE]
         return answer
+
+    @property
+    def session(self):
+        return claims(self.token)["sid"]
 
     @property
     def bearer(self):
@@ -163,20 +147,21 @@ class Site:
             [self.folder / "tallystick", *arguments], env=env, input=stdin, text=True,
             capture_output=True, check=True).stdout
 
-    @contextlib.contextmanager
     def database(self):
-        """The database, written to as no program would, but under the programs' lock."""
-        path = self.dir / "state/tallystick.db"
-        with open(f"{path}.lock", "a") as lock, contextlib.closing(sqlite3.connect(path, timeout=10)) as database:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            database.execute("PRAGMA wal_autocheckpoint = 0")
-            with database:
-                yield database
+        """The database, written to as no program would."""
+        return database(self.dir / "state")
+
+    def back_in_time(self, seconds):
+        """As if so long had gone by for every session."""
+        back_in_time(self.dir / "state", seconds)
 
     # Processes and configuration
 
     def pid(self, name):
-        return int((self.dir / "pids" / name).read_text().split()[0])
+        path = self.dir / "pids" / name
+        # What answers already may not have been written down yet.
+        wait_until(lambda: path.exists() and path.read_text(), f"the number of {name}")
+        return int(path.read_text().split()[0])
 
     def signal(self, name, number):
         os.kill(self.pid(name), number)
@@ -192,7 +177,7 @@ class Site:
         assert test.returncode == 0, test.stderr
         before = self.workers()
         self.signal("nginx", signal.SIGHUP)
-        wait_for(lambda: self.workers() - before and not self.workers() & before, "new workers")
+        wait_until(lambda: self.workers() - before and not self.workers() & before, "new workers")
 
     def workers(self):
         """The processes of nginx that take connections; those that are leaving do not count."""
@@ -234,11 +219,3 @@ def read_all(connection):
 def status_of(answer):
     """The status codes in the bytes of HTTP/1.1 answers, in order."""
     return [int(code) for code in re.findall(rb"HTTP/1\.[01] (\d{3})", answer)]
-
-
-def wait_for(condition, what, seconds=10):
-    """Until something is so, which is not said by anybody."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"{what}: not within {seconds} s"
-        time.sleep(0.02)

@@ -5,7 +5,8 @@ import re
 import subprocess
 
 import pytest
-from site_under_test import ROOT, Site
+from programs import ROOT
+from site_under_test import Site
 
 PAGE = ROOT / "nginx/www/curl.html"
 

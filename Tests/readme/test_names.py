@@ -4,7 +4,7 @@ import re
 import subprocess
 
 import pytest
-from site_under_test import ROOT
+from programs import ROOT
 
 PAGES = [path for path in (ROOT / "README.md", ROOT / "nginx/README.md", ROOT / "Sources/README.md") if path.exists()]
 

@@ -1,26 +1,43 @@
+import pathlib
+import shutil
+import sys
+
 import pytest
 
-from harness import Host
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "harness"))
+
+from harness import Host  # noqa: E402
 
 
-@pytest.fixture(params=["cgi", "fastcgi"])
-def host(request, tmp_path):
-    """A fresh state directory, its programs called by hand as CGI and over real sockets."""
-    host = Host(tmp_path, **getattr(request.node.get_closest_marker("settings"), "kwargs", {}))
+@pytest.fixture(scope="session")
+def initial(tmp_path_factory):
+    """What `tallystick init` makes; each test has a copy."""
+    host = Host(tmp_path_factory.mktemp("initial"))
     host.admin("init")
-    host.way = request.param
-    yield host
-    host.stop()
+    return host.state
 
 
 @pytest.fixture
-def server(request, tmp_path):
-    """The same over real sockets alone, for what CGI has no word for."""
+def made(request, tmp_path, initial):
+    """A fresh state directory, and the settings of the test's marker."""
     host = Host(tmp_path, **getattr(request.node.get_closest_marker("settings"), "kwargs", {}))
-    host.admin("init")
-    host.way = "fastcgi"
+    shutil.copytree(initial, host.state)
     yield host
     host.stop()
+
+
+@pytest.fixture(params=["cgi", "fastcgi"])
+def host(request, made):
+    """Its programs called by hand as CGI, and over real sockets."""
+    made.way = request.param
+    return made
+
+
+@pytest.fixture
+def server(made):
+    """The same over real sockets alone, for what CGI has no word for."""
+    made.way = "fastcgi"
+    return made
 
 
 def pytest_configure(config):

@@ -3,17 +3,16 @@
 import json
 import os
 import pathlib
-import socket
-import struct
 import subprocess
 import threading
-import time
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BIN = pathlib.Path(os.environ.get("TALLYSTICK_BIN", ROOT / ".build" / "release"))
-SHARED = ROOT.parent / "shared"
+from fastcgi import request as fastcgi
+from programs import back_in_time, database, programs
+from tokens import Forge
+from waiting import can_connect, wait_until
+
+BIN = programs()
 ISSUER = "https://auth.example.test"
-COOKIE = "__Secure-refresh"
 GOOD = "correct horse battery staple"
 
 
@@ -60,55 +59,6 @@ class Answer:
         return self.cookies[0]
 
 
-def encode_pair(name, value):
-    def length(n):
-        return struct.pack(">B", n) if n < 128 else struct.pack(">I", n | 0x80000000)
-
-    return length(len(name)) + length(len(value)) + name + value
-
-
-def record(kind, content=b"", request=1):
-    return struct.pack(">BBHHBB", 1, kind, request, len(content), 0, 0) + content
-
-
-def fastcgi(path, parameters, body=b"", timeout=20.0):
-    """Sends one FastCGI request and returns what came on STDOUT."""
-    stream = b"".join(encode_pair(n, v) for n, v in parameters)
-    out = record(1, struct.pack(">HB5x", 1, 0))
-    for start in range(0, len(stream), 60000):
-        out += record(4, stream[start : start + 60000])
-    out += record(4)
-    for start in range(0, len(body), 60000):
-        out += record(5, body[start : start + 60000])
-    out += record(5)
-    with socket.socket(socket.AF_UNIX) as peer:
-        peer.settimeout(timeout)
-        peer.connect(str(path))
-        try:
-            peer.sendall(out)
-        except (BrokenPipeError, ConnectionResetError):
-            pass
-        answer = b""
-        buffer = b""
-        while True:
-            while len(buffer) < 8:
-                piece = peer.recv(65536)
-                if not piece:
-                    return answer
-                buffer += piece
-            _, kind, _, length, padding, _ = struct.unpack(">BBHHBB", buffer[:8])
-            while len(buffer) < 8 + length + padding:
-                piece = peer.recv(65536)
-                if not piece:
-                    return answer
-                buffer += piece
-            if kind == 6:
-                answer += buffer[8 : 8 + length]
-            if kind == 3:
-                return answer
-            buffer = buffer[8 + length + padding :]
-
-
 class Host:
     """A state directory and the programs that serve it."""
 
@@ -121,6 +71,7 @@ class Host:
             "TALLYSTICK_REGISTRATION": "open",
             **{f"TALLYSTICK_{name}": str(value) for name, value in settings.items()},
         }
+        self.forge = Forge(self.state)
         self.processes = {}
         self.starting = threading.Lock()
         self.logs = self.folder / "log"
@@ -153,26 +104,32 @@ class Host:
     def events_named(self, name):
         return [event for event in self.events if event["event"] == name]
 
+    def database(self):
+        """The database, written to as no program would."""
+        return database(self.state)
+
+    def back_in_time(self, seconds):
+        """As if so long had gone by for every session."""
+        back_in_time(self.state, seconds)
+
     # The programs
 
-    def start(self, program, **settings):
-        path = self.folder / f"{program}.sock"
+    def start(self, program, *arguments, name=None, **more):
+        """Starts a program on a socket named after it, or `name`; `more` is its environment's."""
+        name = name or program
+        path = self.folder / f"{name}.sock"
         process = subprocess.Popen(
-            [BIN / program, "--socket", path],
-            env=self.environment(**settings), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            [BIN / program, "--socket", path, *arguments],
+            env=self.environment(**more), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=open(self.logs, "ab"),
         )
-        deadline = time.monotonic() + 20
-        while True:
+
+        def listens():
             assert process.poll() is None, f"{program} ended with {process.returncode}"
-            try:
-                with socket.socket(socket.AF_UNIX) as probe:
-                    probe.connect(str(path))
-                break
-            except OSError:
-                assert time.monotonic() < deadline, f"{program} does not listen"
-                time.sleep(0.01)
-        self.processes[program] = process
+            return can_connect(path)
+
+        wait_until(listens, f"{program} on its socket", 20)
+        self.processes[name] = process
         return path
 
     def stop(self):
@@ -182,7 +139,7 @@ class Host:
             process.wait(timeout=30)
         self.processes = {}
 
-    def call(self, program, method=None, *, body=None, token=None, cookie=None, headers=(), params=(), way=None, raw_body=None):
+    def call(self, program, method=None, *, body=None, token=None, cookie=None, headers=(), params=(), way=None, raw_body=None, raw=False):
         """Calls a program; `headers` and `params` are pairs, so that one may stand twice."""
         method = method or {"me": "GET", "sessions": "GET", "jwks": "GET", "health": "GET", "check": "GET"}.get(program, "POST")
         data = raw_body if raw_body is not None else b"" if body is None else json.dumps(body).encode()
@@ -198,23 +155,27 @@ class Host:
             pairs.append(("HTTP_COOKIE", value))
         for name, value in headers:
             pairs.append(("HTTP_" + name.upper().replace("-", "_"), value))
-        for name, value in params:
-            pairs = [pair for pair in pairs if pair[0] != name]
-            if value is not None:
-                pairs.append((name, value))
+        # In the place of those above; None for none, and twice for two.
+        pairs = [pair for pair in pairs if pair[0] not in dict(params)]
+        pairs += [(name, value) for name, value in params if value is not None]
         if (way or self.way) == "fastcgi":
             path = self.folder / f"{program}.sock"
             with self.starting:
                 if program not in self.processes:
                     self.start(program)
-            return Answer(fastcgi(path, [(as_bytes(n), as_bytes(v)) for n, v in pairs], data))
+            answer = fastcgi(path, pairs, data)
+            return answer if raw else Answer(answer)
         assert len(dict(pairs)) == len(pairs), "an environment holds a name once"
-        done = subprocess.run(
-            [BIN / program], env={**self.environment(), **{n: v for n, v in pairs}}, input=data, capture_output=True, timeout=60
-        )
-        self.note(done.stderr)
+        done = self.by_hand(program, dict(pairs), data)
         assert done.returncode == 0, (program, done.returncode, done.stderr)
         return Answer(done.stdout)
+
+    def by_hand(self, program, params=(), data=b"", under=()):
+        """Runs a program once, as CGI, `under` another command."""
+        done = subprocess.run(
+            [*under, BIN / program], env=self.environment(**dict(params)), input=data, capture_output=True, timeout=60)
+        self.note(done.stderr)
+        return done
 
     # What clients do
 
@@ -229,7 +190,3 @@ class Host:
 
     def check(self, token, **more):
         return self.call("check", token=token, **more)
-
-
-def as_bytes(text):
-    return text if isinstance(text, bytes) else text.encode()

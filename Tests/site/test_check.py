@@ -1,13 +1,15 @@
 """Section C: what a guarded location lets in, and what it says to the rest."""
 
 import base64
+import concurrent.futures
 import hashlib
 import json
 import re
 import time
 
 import pytest
-from site_under_test import GUARDED, claims
+from site_under_test import GUARDED
+from tokens import claims
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "FOO_BAR"]
 
@@ -91,6 +93,39 @@ def test_a_group_is_asked_for_at_each_request(site, user):
     assert site.get("/private/staff/", headers=user.bearer).status_code == 403
 
 
+SEVERAL = """
+server {
+  listen 127.0.0.1:PORT ssl http2;
+  server_name several.localhost;
+  ssl_certificate DIR/tls/cert.pem;
+  ssl_certificate_key DIR/tls/key.pem;
+  include tallystick/server/hygiene.conf;
+  include tallystick/server/check.conf;
+  include tallystick/server/errors.conf;
+  location / {
+    auth_request /tallystick/check/staff,ops;
+    include tallystick/location/guarded.conf;
+    include tallystick/location/identity-to-proxy.conf;
+    proxy_pass http://example_application;
+  }
+}
+"""
+
+
+def test_one_of_several_groups_is_enough(site, user):
+    """T083: as the README has it; a name that only begins like one is none."""
+    site.add_configuration("several.conf", SEVERAL)
+    assert is_denied(site.at("several.localhost", "/x"), error=False)
+    for groups, status in (("", 403), ("staff", 200), ("ops,other", 200), ("staff,ops", 200), ("staffs,op", 403), ("other", 403)):
+        site.admin("account", "groups", user.name, groups)
+        answer = site.at("several.localhost", "/x", headers=user.bearer)
+        assert answer.status_code == status, groups
+        if status == 200:
+            assert sorted(answer.json()["headers"]["X-Auth-Groups"].split(",")) == sorted(groups.split(","))
+        else:
+            assert answer.json()["error"] == "insufficient_scope" and 'error="insufficient_scope"' in answer.headers["www-authenticate"]
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_is_decided_alike(site, alice, method):
     """T085."""
@@ -130,14 +165,16 @@ SPOOFED = [
 ]
 
 
+@pytest.mark.parametrize("http2", [False, True])
 @pytest.mark.parametrize("name", SPOOFED)
-def test_the_decision_reads_no_header_of_the_client(site, alice, name):
-    """T090."""
-    for value in ("/public/echo", "/", "https://localhost/", "127.0.0.1", "443", ""):
-        assert is_denied(site.get("/private/", headers={name: value}), error=False)
-    # Nor does it ask for less, or for another audience.
-    refused = site.get("/private/staff/", headers=alice.bearer | {name: ""})
-    assert refused.status_code == 403
+def test_the_decision_reads_no_header_of_the_client(site, alice, name, http2):
+    """T090, T222."""
+    with site.connect(http2=http2) as client:
+        for value in ("/public/echo", "/", "https://localhost/", "127.0.0.1", "443", ""):
+            assert is_denied(client.get("/private/", headers={name: value}), error=False)
+        # Nor does it ask for less, or for another audience.
+        refused = client.get("/private/staff/", headers=alice.bearer | {name: ""})
+        assert refused.status_code == 403
 
 
 @pytest.mark.parametrize(
@@ -233,6 +270,23 @@ def test_a_websocket_is_decided_like_any_request(site, alice):
                "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="}
     assert is_denied(site.get("/api/echo", headers=upgrade), error=False)
     assert site.get("/api/echo", headers=upgrade | alice.bearer).status_code == 200
+
+
+@pytest.mark.parametrize("http2", [False, True])
+def test_requests_on_a_kept_connection_are_decided_each(site, alice, http2):
+    """T111: one after the other and, over HTTP/2, at once; who came before lets nobody in."""
+    signed, bad = alice.bearer, {"Authorization": "Bearer x"}
+    with site.connect(http2=http2) as client:
+        for order in ((signed, {}), ({}, signed), (signed, bad, signed, {}), ({}, {}, signed)) * 3:
+            for headers in order:
+                answer = client.get("/private/", headers=headers)
+                assert (answer.status_code, GUARDED in answer.text) == ((200, True) if headers is signed else (401, False))
+        assert answer.http_version == ("HTTP/2" if http2 else "HTTP/1.1")
+        if http2:
+            with concurrent.futures.ThreadPoolExecutor(16) as pool:
+                asked = [signed, {}, bad, {}] * 25
+                answers = list(pool.map(lambda headers: client.get("/private/", headers=headers), asked))
+            assert [answer.status_code == 200 for answer in answers] == [headers is signed for headers in asked]
 
 
 def test_two_requests_on_one_connection_are_decided_each(site, alice):

@@ -2,10 +2,13 @@
 
 import pathlib
 import re
+import subprocess
+import sys
 
 import crossplane
 import pytest
-from site_under_test import ROOT, Site
+from programs import ROOT
+from site_under_test import Site
 
 SHIPPED = ROOT / "nginx"
 # What is open, as nginx/README.md lists it: (server, location).
@@ -199,6 +202,7 @@ server {
   ssl_certificate DIR/tls/cert.pem;
   ssl_certificate_key DIR/tls/key.pem;
   set $tallystick_audience https://third.localhost;
+  include tallystick/server/hygiene.conf;
   include tallystick/server/check.conf;
   include tallystick/server/errors.conf;
   location /private/ { include tallystick/location/guard.conf; root "%s"; }
@@ -215,6 +219,35 @@ server {
     assert fresh.at("third.localhost", "/private/", headers=other).status_code == 200
     assert fresh.at("second.localhost", "/private/", headers=other).status_code == 401
     assert fresh.get("/auth/me", headers=other).status_code == 401
+
+
+def test_nginx_and_gixy_have_nothing_to_say_about_what_runs(fresh):
+    """T206: the example with its paths and ports, as it is running; tools/test lint asks about it as it is shipped."""
+    configuration = fresh.dir / "nginx/nginx.conf"
+    nginx = subprocess.run(
+        ["nginx", "-t", "-p", f"{fresh.dir}/nginx/", "-c", configuration], capture_output=True, text=True, check=False)
+    assert nginx.returncode == 0 and "test is successful" in nginx.stderr
+    assert "[warn]" not in nginx.stderr and "[emerg]" not in nginx.stderr
+    gixy = pathlib.Path(sys.executable).with_name("gixy")
+    # `-l`: everything above information.
+    found = subprocess.run([gixy, "-l", configuration], capture_output=True, text=True, check=False)
+    assert found.returncode == 0 and "No issues found" in found.stdout, found.stdout
+
+
+def is_kept_by_a_browser(name, path):
+    """RFC 6265bis §4.1.3.2: one named __Host- is dropped unless its path is the root."""
+    return not name.lower().startswith("__host-") or path == "/"
+
+
+def test_no_cookie_is_named___host_with_a_path_of_its_own():
+    """T143: in everything that is shipped and could set one; ours has a path, so it is named __Secure-."""
+    assert is_kept_by_a_browser("__Host-a", "/") and not is_kept_by_a_browser("__host-a", "/auth/refresh")
+    setting = re.compile(r"(?i)\b(__host-[\w-]+)(?:[^;\n]*?;\s*path=([^;\s\"'`]*))?")
+    files = [path for folder in ("Sources", "nginx", "tools") for path in (ROOT / folder).rglob("*") if path.is_file()]
+    assert len(files) > 100
+    for path in files:
+        for name, cookie_path in setting.findall(path.read_text(errors="replace")):
+            assert is_kept_by_a_browser(name, cookie_path), path
 
 
 def test_the_sockets_are_for_the_programs_and_nginx(fresh):

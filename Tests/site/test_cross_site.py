@@ -1,7 +1,8 @@
 """Section E: what a page of another site may do, and what headers every answer has."""
 
 import pytest
-from site_under_test import COOKIE, PASSWORD, ROOT, Site
+from programs import COOKIE, ROOT
+from site_under_test import PASSWORD, Site
 
 LISTED = "https://app.example.test"
 REDIRECTS = ROOT.parent / "shared/vectors/openredirects.txt"

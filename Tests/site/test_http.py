@@ -6,7 +6,8 @@ import time
 
 import pytest
 from fastcgi import request as fastcgi_request
-from site_under_test import PASSWORD, ROUTES, status_of
+from programs import ROUTES
+from site_under_test import PASSWORD, status_of
 
 # T164: what each route allows, and its path.
 ALLOWED = {
@@ -200,12 +201,11 @@ def test_a_slow_client_holds_nginx_and_no_program(site):
     slow = [site.socket() for _ in range(60)]
     for number, connection in enumerate(slow):
         connection.sendall(head if number % 2 else head[:30])
-    start, longest = time.monotonic(), 0
-    while time.monotonic() - start < 3:
+    longest = 0
+    for _ in range(10):
         before = time.monotonic()
         assert site.login("nobody", "not the password").status_code in (401, 429)
         longest = max(longest, time.monotonic() - before)
-        time.sleep(0.5)
     assert longest < 2
     for connection in slow:
         connection.settimeout(15)

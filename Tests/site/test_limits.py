@@ -4,7 +4,8 @@ import concurrent.futures
 import ssl
 
 import pytest
-from site_under_test import COOKIE, status_of
+from programs import COOKIE
+from site_under_test import status_of
 
 # A loopback address each, so that no test spends the requests of another.
 ADDRESSES = {"register": "127.0.0.21", "login": "127.0.0.22", "password": "127.0.0.23"}

@@ -4,7 +4,8 @@ import json
 import re
 
 import pytest
-from site_under_test import COOKIE, PASSWORD, ROUTES
+from programs import COOKIE, ROUTES
+from site_under_test import PASSWORD
 
 
 @pytest.fixture(scope="module")

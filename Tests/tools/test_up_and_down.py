@@ -11,7 +11,9 @@ import subprocess
 import tempfile
 
 import pytest
-from site_under_test import PASSWORD, ROOT, ROUTES, Site, children, free_port, programs, wait_for
+from programs import ROOT, ROUTES, programs
+from site_under_test import PASSWORD, Site, children, free_port
+from waiting import wait_until
 
 UP, DOWN = ROOT / "tools/up", ROOT / "tools/down"
 
@@ -193,15 +195,15 @@ def test_what_dies_is_started_again(running):
     for name in ("me", "check", "echo", "nginx"):
         before, workers = running.pid(name), children(running.pid(name))
         os.kill(before, signal.SIGKILL)
-        wait_for(lambda name=name, before=before: running.pid(name) != before, f"another {name}", 3)
-        wait_for(lambda workers=workers: not any(pathlib.Path(f"/proc/{pid}").exists() for pid in workers), "the end of workers", 3)
+        wait_until(lambda name=name, before=before: running.pid(name) != before, f"another {name}", 3)
+        wait_until(lambda workers=workers: not any(pathlib.Path(f"/proc/{pid}").exists() for pid in workers), "the end of workers", 3)
     user = None
     def works():
         nonlocal user
         with contextlib.suppress(Exception):
             user = user or running.register()
             return running.get("/api/echo", headers=user.bearer).status_code == 200
-    wait_for(works, "the site", 3)
+    wait_until(works, "the site", 3)
 
 
 def test_a_program_that_refuses_its_settings_is_not_started_again(state):

@@ -122,7 +122,7 @@ part_tools() { run_pytest tools; }
 
 part_routes() {
   install_site_packages
-  install_packages sqlite3
+  install_packages sqlite3 strace
   build_release
   run_pytest routes
 }
@@ -157,7 +157,7 @@ part_browser() {
 part_sanitize() {
   install_site_packages
   install_packages sqlite3 strace
-  # Foundation and XCTest keep what they allocated; what is asked here is whether memory is misused.
+  # T236. Foundation and XCTest keep what they allocated; what is asked here is whether memory is misused.
   ASAN_OPTIONS=detect_leaks=0 swift test --sanitize=address --scratch-path .build-address
   TSAN_OPTIONS=allocator_may_return_null=1 swift test --sanitize=thread --scratch-path .build-thread
 }
