@@ -30,7 +30,7 @@ let package = Package(
     .target(name: "Accounts"),
     .target(name: "Threads", dependencies: ["CSystem"]),
     .target(name: "Token", dependencies: ["Wire", "Accounts", "Threads", "CCrypto", "CSystem"]),
-    .target(name: "PasswordHash", dependencies: ["Accounts", "CArgon2", "CSystem"]),
+    .target(name: "PasswordHash", dependencies: ["Accounts", "Threads", "CArgon2", "CSystem"]),
     .target(name: "Store", dependencies: ["Accounts", "Threads", "CSQLite", "CSystem"]),
     .target(name: "FastCGI", dependencies: ["Wire", "Threads", "CFastCGI", "CSystem"]),
     .target(

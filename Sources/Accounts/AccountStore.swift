@@ -76,7 +76,7 @@ package enum RefreshOutcome: Equatable, Sendable {
   case reuse(Standing)
   /// Unknown, expired, outdated or disabled: nothing was touched.
   case refused
-  /// The session contradicts itself: nothing was touched.
+  /// The session cannot be read, or what it calls for cannot be written: nothing was touched.
   case failed(StoreError)
 }
 
@@ -148,7 +148,7 @@ package protocol AccountStore: Sendable {
   func standing(of session: SessionID) throws(StoreError) -> Standing?
   /// Sessions with their accounts, read at one moment; those that are not there are left out.
   ///
-  /// One that contradicts itself is a failure of its own, and none of the others'.
+  /// One that is damaged is a failure of its own, and none of the others'.
   func standings(
     of sessions: [SessionID]
   ) throws(StoreError) -> [SessionID: Result<Standing, StoreError>]
@@ -183,7 +183,7 @@ package protocol AccountStore: Sendable {
   // Sessions
 
   /// Presents refresh tokens, one after the other in one transaction, and stores what the rotation
-  /// rule says of each.
+  /// rule says of each; one that cannot be decided is `failed`, and none of the others'.
   func refresh(_ presented: [Presented]) throws(StoreError) -> [RefreshOutcome]
   /// Notes that access tokens of these generations were seen.
   func confirm(_ seen: [(session: SessionID, generation: Int64)]) throws(StoreError)

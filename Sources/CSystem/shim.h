@@ -42,8 +42,7 @@ static inline int cs_forget_segments(struct cs_loaded *object, size_t size, void
   (void)size, (void)nothing;
   for (int i = 0; i < object->count; i++) {
     const ElfW(Phdr) *segment = &object->headers[i];
-    // Only what nobody may write: the loader has written addresses into the rest. The vdso, which
-    // lies in no file, is refused by the kernel.
+    // Only what nobody may write: the loader has written addresses into the rest.
     if (segment->p_type != PT_LOAD || segment->p_flags & PF_W) continue;
     ElfW(Addr) start = object->base + (segment->p_vaddr & ~(ElfW(Addr))4095);
     ElfW(Addr) end = (object->base + segment->p_vaddr + segment->p_memsz + 4095) & ~(ElfW(Addr))4095;

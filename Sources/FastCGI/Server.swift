@@ -12,10 +12,21 @@ package final class Server: Sendable {
   init(
     _ options: ServeOptions, listener: consuming Listener, _ handler: @escaping BatchHandler
   ) throws(SystemError) {
+    var options = options
+    options.maximumConnections = min(options.maximumConnections, Server.roomForConnections())
     self.options = options
     self.listener = listener
     self.handler = handler
     stopFlag = try StopFlag()
+  }
+
+  /// How many descriptors connections may take: the program's own files need some too.
+  private static func roomForConnections() -> Int {
+    var limit = rlimit()
+    guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else {
+      return .max
+    }
+    return max(16, Int(clamping: limit.rlim_cur) - 64)
   }
 
   /// Serves until `stop` is called and every request that had begun is answered.

@@ -1,5 +1,6 @@
 import CArgon2
 import Glibc
+import Threads
 
 /// How many hashes run at once, and how many wait.
 ///
@@ -9,17 +10,17 @@ package final class HashingSlots: Sendable {
   /// How many may wait unless told otherwise: about a second's worth on two cores.
   package static let queueLength = 64
 
-  private struct Tickets {
-    /// Calls admitted so far; each takes the count before it as its ticket.
-    var taken = 0
-    /// Calls that are over.
-    var done = 0
+  private struct Line {
+    /// Hashes under way, those included whose slot was just handed to them.
+    var running = 0
+    /// Those who wait, in the order in which they came.
+    var waiting: [Signal] = []
   }
 
   private let slots: Int
   private let queue: Int
   private let nice: Int32
-  private let tickets = Monitor(Tickets())
+  private let line = Locked(Line())
 
   /// Sets the bounds.
   ///
@@ -37,9 +38,7 @@ package final class HashingSlots: Sendable {
   }
 
   /// Threads that wait for a slot.
-  package var waitingCount: Int {
-    tickets.withLock { tickets in max(0, tickets.taken - tickets.done - slots) }
-  }
+  package var waitingCount: Int { line.withLock { $0.waiting.count } }
 
   /// Hashes when a slot is free, in the order of the calls.
   ///
@@ -47,19 +46,36 @@ package final class HashingSlots: Sendable {
   /// - Returns: What the body returned.
   /// - Throws: `busy`, at once, if the queue is full; what the body threw.
   package func run<T>(_ body: () throws(HashingError) -> T) throws(HashingError) -> T {
-    let ticket = try take()
-    defer { tickets.withLock { $0.done += 1 } }
-    // As many may run as have left since this one came, and as there are slots: in order.
-    tickets.wait { ticket < $0.done + slots }
+    try enter()?.wait()
+    defer { leave() }
     stepBack()
     return try body()
   }
 
-  private func take() throws(HashingError) -> Int {
-    try tickets.withLock { tickets throws(HashingError) in
-      guard tickets.taken - tickets.done < slots + queue else { throw .busy }
-      tickets.taken += 1
-      return tickets.taken - 1
+  /// Takes a free slot, or a place in the line.
+  ///
+  /// - Returns: What to wait for, if there is a line.
+  private func enter() throws(HashingError) -> Signal? {
+    try line.withLock { line throws(HashingError) in
+      guard line.running == slots else {
+        line.running += 1
+        return nil
+      }
+      guard line.waiting.count < queue else { throw .busy }
+      let turn = Signal()
+      line.waiting.append(turn)
+      return turn
+    }
+  }
+
+  /// Hands the slot to who waits longest, and wakes nobody else.
+  private func leave() {
+    line.withLock { line in
+      if line.waiting.isEmpty {
+        line.running -= 1
+      } else {
+        line.waiting.removeFirst().raise()
+      }
     }
   }
 

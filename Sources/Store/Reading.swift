@@ -23,16 +23,38 @@ extension SQLiteStore {
     of sessions: [SessionID]
   ) throws(StoreError) -> [SessionID: Result<Standing, StoreError>] {
     guard !sessions.isEmpty else { return [:] }
-    return try readers.read { connection throws(StoreError) in
-      // One state of the database, whose locks are asked for once.
-      try connection.snapshot { () throws(StoreError) in
-        var standings: [SessionID: Result<Standing, StoreError>] = [:]
-        for session in sessions {
-          standings[session] = try connection.standingOrDamage(of: session)
+    do throws(StoreError) {
+      return try readers.read { connection throws(StoreError) in
+        // One state of the database, whose locks are asked for once.
+        try connection.snapshot { () throws(StoreError) in
+          var standings: [SessionID: Result<Standing, StoreError>] = [:]
+          for session in sessions {
+            standings[session] = try connection.standing(of: session).map { .success($0) }
+          }
+          return standings
         }
-        return standings
+      }
+    } catch {
+      guard case .corrupt = error else { throw error }
+      return try standingsApart(sessions)
+    }
+  }
+
+  /// Reads each session in a transaction of its own: after damage has shown, SQLite ends no
+  /// transaction well, and the connection that met it is given up.
+  private func standingsApart(
+    _ sessions: [SessionID]
+  ) throws(StoreError) -> [SessionID: Result<Standing, StoreError>] {
+    var standings: [SessionID: Result<Standing, StoreError>] = [:]
+    for session in sessions {
+      do throws(StoreError) {
+        standings[session] = try standing(of: session).map { .success($0) }
+      } catch {
+        guard case .corrupt = error else { throw error }
+        standings[session] = .failure(error)
       }
     }
+    return standings
   }
 
   package func sessions(

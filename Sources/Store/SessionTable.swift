@@ -17,18 +17,6 @@ extension Connection {
     }
   }
 
-  /// A session with its account; damage to its rows is its own failure, which others outlive.
-  func standingOrDamage(
-    of session: SessionID
-  ) throws(StoreError) -> Result<Standing, StoreError>? {
-    do throws(StoreError) {
-      return try standing(of: session).map { .success($0) }
-    } catch {
-      guard case .corrupt = error else { throw error }
-      return .failure(error)
-    }
-  }
-
   /// The sessions of an account that have not reached their end, the newest first.
   func sessions(of account: AccountID, at now: NumericDate) throws(StoreError) -> [Session] {
     try all(

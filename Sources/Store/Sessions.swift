@@ -6,16 +6,23 @@ extension SQLiteStore {
     let standings = try standings(of: presented.map(\.session))
     let settled = presented.map { $0.decide(standings[$0.session]).settled }
     guard settled.contains(nil) else { return settled.compactMap { $0 } }
-    return try committer.write { connection throws(StoreError) in
-      var outcomes: [RefreshOutcome] = []
-      for (presented, settled) in zip(presented, settled) {
-        if let settled {
-          outcomes.append(settled)
-        } else {
-          outcomes.append(try connection.refresh(presented))
+    do throws(StoreError) {
+      return try committer.write { connection throws(StoreError) in
+        var outcomes: [RefreshOutcome] = []
+        for (presented, settled) in zip(presented, settled) {
+          // Each sees what those before it have done. Damage is left alone: it would bring the
+          // transaction down.
+          if let settled, case .failed = settled {
+            outcomes.append(settled)
+          } else {
+            outcomes.append(try connection.refresh(presented))
+          }
         }
+        return outcomes
       }
-      return outcomes
+    } catch {
+      // Nothing was written; who needs nothing written is answered all the same.
+      return settled.map { $0 ?? .failed(error) }
     }
   }
 
@@ -64,7 +71,7 @@ extension SQLiteStore {
 extension Connection {
   /// Decides by the session as it stands, and stores what the decision says.
   fileprivate func refresh(_ presented: Presented) throws(StoreError) -> RefreshOutcome {
-    switch presented.decide(try standingOrDamage(of: presented.session)) {
+    switch presented.decide(try standing(of: presented.session).map { .success($0) }) {
     case .settled(let outcome):
       return outcome
     case .store(let rotation, let standing):

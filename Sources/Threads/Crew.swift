@@ -14,9 +14,10 @@ package final class Crew: Sendable {
   private let roster = Locked(Roster())
   private let calls: [Signal]
 
-  /// - Parameter size: How many threads work, the caller among them; the cores if left out.
+  /// - Parameter size: How many threads work, the caller among them; the cores if left out, up to
+  ///   eight: beyond that waking them takes longer than what is left for each.
   package init(size: Int? = nil) {
-    let size = size ?? Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+    let size = size ?? min(8, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
     calls = (0..<max(0, size - 1)).map { _ in Signal() }
   }
 

@@ -197,6 +197,12 @@ import Testing
     // Bob's forged future ends his session, and his own request comes after it.
     #expect(outcomes[1].rotation == .reuse)
     #expect(outcomes[2] == .refused)
+    // So does one that would need no write.
+    let carol = try bench.person("carol").session
+    _ = try bench.refresh(carol, presenting: 1, at: t(58))
+    #expect(try bench.refresh(carol, presenting: 2, at: t(59)).rotation == .keep)
+    let last = try bench.store.refresh([presented(carol, 9), presented(carol, 2)])
+    #expect(last.map(\.rotation) == [.reuse, nil])
     #expect(outcomes[3...].allSatisfy { $0.rotation == .resend })
     #expect(Set(outcomes.compactMap { $0.standing?.session.generation }) == [2, 1])
     #expect(try bench.store.standing(of: alice.id)?.session.generation == 2)

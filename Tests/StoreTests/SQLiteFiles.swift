@@ -78,6 +78,45 @@ import Testing
     #expect(outcomes.last?.rotation == .rotate)
   }
 
+  /// T191: SQLite ends no transaction well that has met a damaged page.
+  @Test func `with a damaged page serves the sessions of the others`() throws {
+    let scratch = try Scratch()
+    try SQLiteStore.create(at: scratch.database)
+    let bench = try Bench(SQLiteStore(at: scratch.database), in: scratch)
+    let sessions = try (0..<60).map { try bench.person("p\($0)").session }
+    try sql(scratch.database, "PRAGMA wal_checkpoint(TRUNCATE)")
+    let leaf = try sql(
+      scratch.database,
+      "SELECT pageno FROM dbstat WHERE name = 'session' AND pagetype = 'leaf' LIMIT 1")
+    let file = try FileHandle(forUpdating: URL(fileURLWithPath: scratch.database))
+    try file.seek(toOffset: (try #require(UInt64(leaf)) - 1) * 4_096)
+    try file.write(contentsOf: Data(repeating: 0xa5, count: 4_096))
+    try file.close()
+
+    let damaged = try Bench(SQLiteStore(at: scratch.database), in: scratch)
+    let found = try damaged.store.standings(of: sessions.map(\.id))
+    let good = sessions.filter { session in
+      guard case .success(let standing)? = found[session.id] else { return false }
+      return standing.session == session
+    }
+    #expect(!good.isEmpty && good.count < sessions.count)
+    let outcomes = try damaged.store.refresh(
+      sessions.map { session in
+        Presented(
+          session: session.id, account: session.account, version: 1, generation: 1, at: t(60),
+          reuseWindow: .seconds(10))
+      })
+    for (session, outcome) in zip(sessions, outcomes) {
+      if good.contains(session) {
+        #expect(outcome.rotation == .rotate)
+      } else if case .failed(.corrupt) = outcome {
+        continue
+      } else {
+        Issue.record("\(outcome)")
+      }
+    }
+  }
+
   @Test func `of a newer program is left alone`() throws {
     let scratch = try store()
     try sql(scratch.database, "PRAGMA user_version = 99")

@@ -72,14 +72,40 @@ import Testing
     let (_, session) = try bench.person()
     let probe = FlockProbe(scratch.database + ".lock")
     probe.take()
-    let took = ContinuousClock().measure {
-      #expect(throws: StoreError.busy) { try bench.refresh(session, presenting: 1, at: t(60)) }
-    }
+    let start = ContinuousClock.now
+    #expect(try bench.refresh(session, presenting: 1, at: t(60)) == .failed(.busy))
+    let took = ContinuousClock.now - start
+    #expect(throws: StoreError.busy) { try bench.store.endSession(session.id, of: nil) }
     #expect(took >= .milliseconds(200) && took < .seconds(5))
     #expect(try bench.store.standing(of: session.id)?.session == session)
     probe.giveBack()
     #expect(try bench.refresh(session, presenting: 1, at: t(100)).rotation == .rotate)
     #expect(try bench.store.standing(of: session.id)?.session.generation == 2)
+  }
+
+  /// T193: who needs nothing written is answered, whoever writes.
+  @Test func `held elsewhere fails only those whose answer must be written`() throws {
+    let scratch = try Scratch()
+    try SQLiteStore.create(at: scratch.database)
+    let bench = try bench(scratch, patience: .milliseconds(50))
+    let (alice, bob) = (try bench.person().session, try bench.person("bob").session)
+    _ = try bench.refresh(bob, presenting: 1, at: t(58))
+    _ = try bench.refresh(bob, presenting: 2, at: t(59))
+    let probe = FlockProbe(scratch.database + ".lock")
+    probe.take()
+    let outcomes = try bench.store.refresh(
+      [(alice.id, alice, 1), (bob.id, bob, 2), (newSessionID(), bob, 1)].map {
+        id, session, number in
+        Presented(
+          session: id, account: session.account, version: 1, generation: number, at: t(60),
+          reuseWindow: .seconds(10))
+      })
+    #expect(outcomes.count == 3)
+    #expect(outcomes[0] == .failed(.busy))
+    #expect(outcomes[1].rotation == .keep)
+    #expect(outcomes[2] == .refused)
+    probe.giveBack()
+    #expect(try bench.store.standing(of: alice.id)?.session == alice)
   }
 
   @Test func `that somebody deletes is taken where the next process finds it`() throws {

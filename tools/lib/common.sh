@@ -99,7 +99,7 @@ install_site_packages() {
   # The toolchain from swift.org links with these and does not bring them.
   command -v ld >/dev/null || packages+=(binutils)
   [ -e /usr/include/features.h ] || packages+=(libc6-dev)
-  compgen -G '/usr/lib/gcc/*/*/libstdc++.a' >/dev/null || packages+=(g++)
+  compgen -G "/usr/lib/gcc/$(uname -m)-linux-gnu/*/libstdc++.a" >/dev/null || packages+=(g++)
   ! toolchain_lacks_libraries || packages+=(libcurl4 libxml2 libncurses6 libuuid1 libz3-4 git tzdata)
   install_packages "${packages[@]}"
 }
@@ -111,7 +111,7 @@ install_site_packages() {
 # shellcheck disable=SC2034
 choose_release_flags() {
   local archives archive links=$root/.build/static
-  mapfile -t archives < <(compgen -G '/usr/lib/gcc/*/*/libstdc++.a' | sort -V)
+  mapfile -t archives < <(compgen -G "/usr/lib/gcc/$(uname -m)-linux-gnu/*/libstdc++.a" | sort -V)
   [ ${#archives[@]} -gt 0 ] || fail "libstdc++.a is missing: install g++" 111
   archive=${archives[-1]}
   mkdir -p "$links"

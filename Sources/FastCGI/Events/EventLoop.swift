@@ -1,10 +1,10 @@
 // The event-driven responder: one loop over all connections of a process.
 //
 // It answers `check`, which stands in front of every request to the guarded site and waits for
-// nothing, and `refresh`, whose requests all wait for one commit: a thread per connection would only be switched between, and nginx's kept connections
-// would each hold one. Per wake-up: read what every ready connection has sent, give it all to the
-// program, and write its answers. One request costs one read and one write, and no allocation
-// beyond what its handler makes.
+// nothing, and `refresh`, whose requests all wait for one commit: a thread per connection would
+// only be switched between, and nginx's kept connections would each hold one. Per wake-up: read
+// what every ready connection has sent, give it all to the program, and write its answers. One
+// request costs one read and one write, and the storage of its connection.
 //
 // Connections are watched level-triggered: what one read leaves behind is reported again, so the
 // loop never owes a descriptor another read.
@@ -136,7 +136,10 @@ import Glibc
       answer(connection, excess)
     }
     let asking = complete.filter { $0.isOpen && $0.reader.request.isReady }
-    for (connection, response) in zip(asking, responses(to: asking))
+    let responses = responses(to: asking)
+    // It may have taken a while, which is not the peers' time.
+    now = monotonicMilliseconds()
+    for (connection, response) in zip(asking, responses)
     where connection.reader.request.isReady {
       answer(connection, response)
     }

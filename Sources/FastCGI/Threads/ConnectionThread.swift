@@ -4,6 +4,7 @@ import CFastCGI
 import CSystem
 import Glibc
 import Synchronization
+import Threads
 
 /// One thread and the connection it owns.
 ///
@@ -50,14 +51,16 @@ import Synchronization
   /// - Returns: Nil once the server is stopped and, if nobody else accepts from this socket,
   ///   nothing waits in it.
   private func nextConnection() -> Int32? {
-    while true {
-      pool.waiting.add(1, ordering: .relaxed)
-      let ready = waitForInput(server.listener.number, server.stopFlag.number, milliseconds: -1)
-      pool.waiting.subtract(1, ordering: .relaxed)
-      if ready.second && !server.listener.isLast { return nil }
-      let connection = acceptConnection()
-      if let connection { return connection }
-      if ready.second { return nil }
+    pool.waiting.add(1, ordering: .relaxed)
+    defer { pool.waiting.subtract(1, ordering: .relaxed) }
+    // One looks at the socket for all: a connection would wake every thread that does.
+    return pool.accepting.withLock { _ in
+      while true {
+        let ready = waitForInput(server.listener.number, server.stopFlag.number, milliseconds: -1)
+        if ready.second && !server.listener.isLast { return nil }
+        if let connection = acceptConnection() { return connection }
+        if ready.second { return nil }
+      }
     }
   }
 

@@ -29,6 +29,8 @@ final class ThreadedResponder: Sendable {
   private let server: Server
   /// How many threads wait for a connection.
   let waiting = Atomic(0)
+  /// Held by the one of them that looks at the socket.
+  let accepting = Locked(())
 
   init(_ server: Server) {
     self.server = server
