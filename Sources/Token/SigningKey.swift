@@ -8,8 +8,10 @@ import Synchronization
 @safe package final class SigningKey: @unchecked Sendable {
   package let verification: VerificationKey
   private let info: PrivateKeyInfo
-  /// The address of a context that is only ever copied from, which any number of threads may do at
-  /// once; 0 until it is made. Preparing one for each signature would look the algorithms up anew.
+  /// The address of a context that is only ever copied from; 0 until it is made.
+  ///
+  /// Any number of threads may copy it. Preparing one for each signature would look the algorithms
+  /// up anew.
   private let prepared = Atomic<UInt>(0)
 
   package var kid: String { verification.kid }
