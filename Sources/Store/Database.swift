@@ -57,6 +57,18 @@ private let isConfigured: Bool = {
     guard code == SQLITE_OK else { throw unsafe StoreError(code, on: handle) }
   }
 
+  /// What the index of the write-ahead log begins with; nil before the first read.
+  ///
+  /// It is not the same after a commit of any process. While one writes, what is read may be
+  /// partly old and partly new: it carries a checksum, so that is like no other header.
+  borrowing func logHeader() -> LogHeader? {
+    var header = LogHeader()
+    let isThere = unsafe withUnsafeMutableBytes(of: &header) { bytes in
+      unsafe csqlite_log_header(handle, bytes.baseAddress) == 1
+    }
+    return isThere ? header : nil
+  }
+
   /// Whether a transaction is open: some errors end one without being asked.
   var isInTransaction: Bool {
     unsafe sqlite3_get_autocommit(handle) == 0
@@ -66,4 +78,11 @@ private let isConfigured: Bool = {
   var changes: Int {
     unsafe Int(sqlite3_changes64(handle))
   }
+}
+
+/// The 48 bytes that every commit changes: a counter, the log's length, salts and checksums.
+struct LogHeader: Equatable {
+  private var words: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0)
+
+  static func == (left: LogHeader, right: LogHeader) -> Bool { left.words == right.words }
 }

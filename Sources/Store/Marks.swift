@@ -3,12 +3,15 @@ import Threads
 
 /// The connection that tells whether the database has changed.
 ///
-/// `data_version` tells a connection of every commit but its own, and this one never commits: so
-/// it sees those of this process too.
+/// It is asked for every few requests of `check`, so the question has a short form: while the log's
+/// header is the same, nobody has committed. Else `data_version` tells a connection of every commit
+/// but its own, and this one never commits: so it sees those of this process too.
 final class Marks: Sendable {
   private struct State {
     var connection: Connection?
     var last: StoreMarks?
+    /// The log's header from before `last` was read.
+    var header: LogHeader?
     /// Keeps `change` rising when the connection, and with it SQLite's count, is replaced.
     var base: UInt64 = 0
   }
@@ -31,6 +34,7 @@ final class Marks: Sendable {
         return try read(&state)
       } catch {
         state.connection = nil
+        state.header = nil
         state.base = (state.last?.change ?? state.base) + 1
         throw error
       }
@@ -40,6 +44,10 @@ final class Marks: Sendable {
   private func read(_ state: inout State) throws(StoreError) -> StoreMarks {
     try file.verify()
     let connection = try open(&state)
+    // Taken before the marks are read: what is committed meanwhile is asked for once more.
+    let header = state.last == nil ? nil : connection.database.logHeader()
+    if let last = state.last, let header, header == state.header { return last }
+    defer { state.header = header }
     let version = try connection.first("PRAGMA data_version") { row throws(StoreError) in
       try row.integer(0)
     }

@@ -48,6 +48,31 @@ import Testing
     }
   }
 
+  /// T053, T109: who asks after a revocation was acknowledged sees it, whoever else commits.
+  @Test(arguments: Engine.all)
+  func `of a revocation with other commits never hides the revocation`(engine: Engine) throws {
+    let scratch = try Scratch()
+    let benches = try (0..<3).map { _ in try Bench(engine, in: scratch) }
+    let rounds = 100
+    let people = try (0..<4).map { index in
+      try (0..<rounds).map { try benches[0].person("p\(index)-\($0)").session }
+    }
+    let before = try benches[2].store.marks().revocations
+    try concurrently(4) { (index: Int) throws -> Void in
+      for (round, session) in people[index].enumerated() {
+        // Two end sessions, two rotate theirs; each asks another store than the one that wrote.
+        guard index < 2 else {
+          #expect(
+            try benches[index % 2].refresh(session, presenting: 1, at: t(60)).rotation == .rotate)
+          continue
+        }
+        #expect(try benches[index].store.endSession(session.id, of: nil))
+        #expect(try benches[2].store.marks().revocations >= before + Int64(round + 1))
+      }
+    }
+    #expect(try benches[2].store.marks().revocations == before + Int64(2 * rounds))
+  }
+
   enum Ending: CaseIterable {
     case logout, revoke, passwordChange, disable, delete
 
