@@ -11,10 +11,14 @@ package final class HashingSlots: Sendable {
   package static let queueLength = 64
 
   private struct Line {
-    /// Hashes under way, those included whose slot was just handed to them.
+    /// What waits, in the order of the calls.
+    var jobs: [HashingJob] = []
+    /// Jobs under way.
     var running = 0
-    /// Those who wait, in the order in which they came.
-    var waiting: [Signal] = []
+    var threads = 0
+    /// Threads with nothing to do.
+    var idle: [Signal] = []
+    var isEnding = false
   }
 
   private let slots: Int
@@ -27,8 +31,7 @@ package final class HashingSlots: Sendable {
   /// - Parameters:
   ///   - slots: How many hashes run at once; as many as there are cores if left out.
   ///   - queue: How many more may wait.
-  ///   - nice: How far a thread that hashes steps back behind those that answer in microseconds;
-  ///     it stays back afterwards, because returning is a privilege. 0 leaves it alone.
+  ///   - nice: How far the threads that hash step back behind those that answer in microseconds.
   package init(slots: Int? = nil, queue: Int = queueLength, nice: Int32 = 5) {
     ts_keep_large_blocks()
     let cores = Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))
@@ -37,52 +40,98 @@ package final class HashingSlots: Sendable {
     self.nice = nice
   }
 
-  /// Threads that wait for a slot.
-  package var waitingCount: Int { line.withLock { $0.waiting.count } }
+  deinit {
+    line.withLock { line in
+      line.isEnding = true
+      for thread in line.idle { thread.raise() }
+    }
+  }
+
+  /// Hashes that wait for a slot.
+  package var waitingCount: Int { line.withLock { $0.jobs.count } }
 
   /// Hashes when a slot is free, in the order of the calls.
+  ///
+  /// A slot is a thread, and the callers wait: where a caller hashed for itself, a core stood idle
+  /// from the end of one hash until the scheduler had found it another caller.
   ///
   /// - Parameter body: What hashes.
   /// - Returns: What the body returned.
   /// - Throws: `busy`, at once, if the queue is full; what the body threw.
-  package func run<T>(_ body: () throws(HashingError) -> T) throws(HashingError) -> T {
-    try enter()?.wait()
-    defer { leave() }
-    stepBack()
-    return try body()
+  package func run<T: Sendable>(
+    _ body: @escaping @Sendable () throws(HashingError) -> T
+  ) throws(HashingError) -> T {
+    let outcome = Locked<Result<T, HashingError>?>(nil)
+    let job = HashingJob {
+      let result = Result { () throws(HashingError) in try body() }
+      outcome.withLock { $0 = result }
+    }
+    let isTaken = try enter(job)
+    // Without a thread, which the system may refuse, the caller does it.
+    if isTaken { job.done.wait() } else { job.body() }
+    guard let result = outcome.withLock({ $0 }) else { throw .memory }
+    return try result.get()
   }
 
-  /// Takes a free slot, or a place in the line.
+  /// Puts a job into the line.
   ///
-  /// - Returns: What to wait for, if there is a line.
-  private func enter() throws(HashingError) -> Signal? {
+  /// - Returns: Whether there is a thread to do it.
+  private func enter(_ job: HashingJob) throws(HashingError) -> Bool {
     try line.withLock { line throws(HashingError) in
-      guard line.running == slots else {
-        line.running += 1
-        return nil
+      guard line.running + line.jobs.count < slots + queue else { throw .busy }
+      if let thread = line.idle.popLast() {
+        thread.raise()
+      } else if line.threads < slots, startThread() {
+        line.threads += 1
       }
-      guard line.waiting.count < queue else { throw .busy }
-      let turn = Signal()
-      line.waiting.append(turn)
-      return turn
+      guard line.threads > 0 else { return false }
+      line.jobs.append(job)
+      return true
     }
   }
 
-  /// Hands the slot to who waits longest, and wakes nobody else.
-  private func leave() {
-    line.withLock { line in
-      if line.waiting.isEmpty {
-        line.running -= 1
-      } else {
-        line.waiting.removeFirst().raise()
-      }
+  private func startThread() -> Bool {
+    let thread = try? Threads.startThread(hidesSignals: true) { [line, nice] in
+      HashingSlots.work(line, nice: nice)
     }
+    guard let thread else { return false }
+    pthread_detach(thread)
+    return true
   }
 
-  private func stepBack() {
+  /// What a thread does: one job after the other, until the slots are no more.
+  private static func work(_ line: Locked<Line>, nice: Int32) {
     // On Linux this is about the calling thread alone.
     let process = __priority_which_t(PRIO_PROCESS.rawValue)
-    guard nice > 0, getpriority(process, 0) < nice else { return }
-    setpriority(process, 0, nice)
+    if getpriority(process, 0) < nice { setpriority(process, 0, nice) }
+    let call = Signal()
+    while true {
+      let (job, isEnding) = line.withLock { line -> (HashingJob?, Bool) in
+        guard line.jobs.isEmpty else {
+          line.running += 1
+          return (line.jobs.removeFirst(), false)
+        }
+        if !line.isEnding { line.idle.append(call) }
+        return (nil, line.isEnding)
+      }
+      guard !isEnding else { return }
+      guard let job else {
+        call.wait()
+        continue
+      }
+      job.body()
+      line.withLock { $0.running -= 1 }
+      job.done.raise()
+    }
+  }
+}
+
+/// One hash to be made.
+private final class HashingJob: Sendable {
+  let body: @Sendable () -> Void
+  let done = Signal()
+
+  init(_ body: @escaping @Sendable () -> Void) {
+    self.body = body
   }
 }
