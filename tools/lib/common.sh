@@ -124,13 +124,14 @@ choose_release_flags() {
     -Xlinker -z -Xlinker pack-relative-relocs)
 }
 
-# build_release [OPTION…]: the release build that is shipped; options are for `swift build`.
+# The release build that is shipped; what is in `build_options` is for `swift build` too.
+build_options=()
 build_release() {
   command -v swift >/dev/null ||
     fail "swift is not in PATH: install a toolchain from https://www.swift.org/install/linux" 111
   local log=$root/.build-release.log release_flags
   choose_release_flags
-  if ! (cd "$root" && swift build "${release_flags[@]}" "$@" >"$log" 2>&1); then
+  if ! (cd "$root" && swift build "${release_flags[@]}" "${build_options[@]}" >"$log" 2>&1); then
     tail -n 40 "$log" >&2
     fail "the build failed; the whole output is in $log" 111
   fi
