@@ -104,7 +104,8 @@ part_lint() {
   check 'gixy finds nothing in the example' .build-venv/bin/gixy -l nginx/nginx.conf
 }
 
-no_unfinished_lines() { ! grep -rnwE 'TODO|FIXME|XXX' Sources nginx tools --exclude=parts.sh; }
+# The brackets keep this line from finding itself.
+no_unfinished_lines() { ! grep -rnwE 'TO[D]O|FIX[M]E|X[X]X' Sources nginx tools; }
 
 part_unit() {
   install_site_packages
