@@ -22,7 +22,7 @@ package final class Confirmer: Sendable {
   private let log: Log
   private let pending = Locked(Pending())
   /// Held while a batch is on its way to the disk, so that who flushes waits for it.
-  private let writing = Locked(())
+  private let writing = Locked(false)
 
   package init(_ store: any AccountStore, log: Log) {
     self.store = store
@@ -48,7 +48,11 @@ package final class Confirmer: Sendable {
 
   /// Writes what was noted, and returns when it is written or the store cannot take it.
   package func flush() {
-    writing.withLock { _ in writePending() }
+    writing.withLock { isWriting in
+      isWriting = true
+      defer { isWriting = false }
+      writePending()
+    }
   }
 
   private func writePending() {

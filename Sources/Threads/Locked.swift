@@ -3,7 +3,8 @@ import Glibc
 /// A value that one thread at a time may touch.
 ///
 /// A mutex of the system and not the standard library's: this one the thread sanitizer sees, and
-/// what it cannot see it cannot check.
+/// what it cannot see it cannot check. The value must not be empty: the sanitizer takes the place of
+/// such a one for the object's own.
 @safe package final class Locked<Value: ~Copyable>: @unchecked Sendable {
   private let mutex: UnsafeMutablePointer<pthread_mutex_t> = .allocate(capacity: 1)
   private var value: Value

@@ -54,11 +54,14 @@ import Threads
     pool.waiting.add(1, ordering: .relaxed)
     defer { pool.waiting.subtract(1, ordering: .relaxed) }
     // One looks at the socket for all: a connection would wake every thread that does.
-    return pool.accepting.withLock { _ in
+    return pool.accepted.withLock { accepted in
       while true {
         let ready = waitForInput(server.listener.number, server.stopFlag.number, milliseconds: -1)
         if ready.second && !server.listener.isLast { return nil }
-        if let connection = acceptConnection() { return connection }
+        if let connection = acceptConnection() {
+          accepted += 1
+          return connection
+        }
         if ready.second { return nil }
       }
     }

@@ -29,8 +29,8 @@ final class ThreadedResponder: Sendable {
   private let server: Server
   /// How many threads wait for a connection.
   let waiting = Atomic(0)
-  /// Held by the one of them that looks at the socket.
-  let accepting = Locked(())
+  /// How many connections were taken; whoever holds it looks at the socket for all.
+  let accepted = Locked(0)
 
   init(_ server: Server) {
     self.server = server

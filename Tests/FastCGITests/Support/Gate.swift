@@ -1,12 +1,12 @@
 // Lets a test hold a handler where it wants it, without a clock.
 
 import Dispatch
-import Synchronization
+import Threads
 
 final class Gate: Sendable {
   private let arrived = DispatchSemaphore(value: 0)
   private let opened = DispatchSemaphore(value: 0)
-  private let list = Mutex<[String]>([])
+  private let list = Locked<[String]>([])
 
   /// A handler says that it is here, and waits.
   func pass() {

@@ -48,7 +48,7 @@ final class TestServer {
   private let events: Events
 
   final class Events: Sendable {
-    let list = Mutex<[ServeEvent]>([])
+    let list = Locked<[ServeEvent]>([])
   }
 
   init(
