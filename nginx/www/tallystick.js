@@ -1,6 +1,5 @@
-// tallystick: the browser half. One module, no dependency, no build step, no storage: the access
-// token lives in this closure, the refresh token in a cookie that no script can read.
-// What each function resolves to and when it throws: tallystick.d.ts. Here stands why.
+// tallystick, the browser half: no storage, the access token lives in this closure.
+// What each function resolves to and when it throws: tallystick.d.ts.
 
 export class AuthError extends Error {
   constructor(code, message, status = 0, retryAfter = 0) {
@@ -42,7 +41,7 @@ export function createAuth({
   const emit = (type, detail) => auth.dispatchEvent(Object.assign(new Event(type), detail));
 
   function show(status, user, error = null) {
-    // An unchanged user stays the same object: nothing is drawn again for a mere refresh.
+    // The same user stays the same object: a refresh draws nothing again.
     if (JSON.stringify(user) === JSON.stringify(snapshot.user)) user = snapshot.user;
     const old = snapshot;
     if (old.status === status && old.user === user && old.error === error) return;
@@ -50,10 +49,10 @@ export function createAuth({
     emit("change");
   }
 
-  // --- requests to the routes ---------------------------------------------------------------
+  // Requests to the routes:
 
-  // keepalive and no abort signal: a tab that closes still stores the cookie of a rotation that
-  // was made. No redirects: a password is not carried elsewhere.
+  // keepalive, no abort signal: a tab that closes still stores the cookie of a rotation. No
+  // redirects: a password is not carried elsewhere.
   async function call(path, bearer, body, method = "POST") {
     const headers = {};
     if (bearer) headers.Authorization = "Bearer " + bearer;
@@ -80,9 +79,8 @@ export function createAuth({
       answer?.error_description, status, +response.headers.get("Retry-After") || 0);
   }
 
-  // What changes the cookie is done one at a time, across tabs where the browser has locks: a
-  // cookie that comes after the next one was used looks stolen. Who is at it asks for a token every
-  // second; the others wait while they hear that.
+  // What changes the cookie is done one at a time across tabs: a cookie that comes after the next
+  // one was used looks stolen. The holder asks every second; the others wait while they hear it.
   const alone = (work, lacking = () => true) => {
     const run = async () => {
       const turn = new AbortController();
@@ -131,13 +129,13 @@ export function createAuth({
     ends = start + (news.left ?? life) * 1000;
     fails = notBefore = 0;
     owner = false;
-    // Somewhere in the last margin but one, so that tabs do not all renew at once.
+    // Spread, so that tabs do not all renew at once.
     wakeAt(ends - margin() * 1000 * (1.9 - 0.9 * Math.random()));
     show("signedin", news.user);
     heard();
   }
 
-  // --- renewal ------------------------------------------------------------------------------
+  // Renewal:
 
   // Gives a token other than `bad`; all who wait share one refresh.
   async function renew(bad, mine = epoch) {
@@ -203,7 +201,7 @@ export function createAuth({
     renew(token).catch(ignore);
   }
 
-  // --- signing out --------------------------------------------------------------------------
+  // Signing out:
 
   function leave(reason, heard) {
     const { status } = snapshot;
@@ -225,7 +223,7 @@ export function createAuth({
     return done.then(() => { parting = ""; });
   }
 
-  // --- tabs ---------------------------------------------------------------------------------
+  // Tabs:
 
   const channel = window.BroadcastChannel && new window.BroadcastChannel(name);
   channel?.unref?.();
@@ -244,7 +242,7 @@ export function createAuth({
     }
   };
 
-  // --- the caller's requests ----------------------------------------------------------------
+  // The caller's requests:
 
   async function fresh() {
     await restored;
