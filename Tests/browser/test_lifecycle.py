@@ -162,9 +162,10 @@ def test_a_lost_answer_whose_cookie_never_came_heals_however_late(window, quick_
     quick_stack.proxy.plan = plan
     wait_until(lambda: lost and lost[0].status, "a refresh that nginx has answered")
     tab.close()
+    # While answers are still lost: Chromium may send once more what met a dead connection.
+    assert window.cookie() == before
     quick_stack.site.back_in_time(60)  # long after the reuse window
     quick_stack.reset()
-    assert window.cookie() == before
     again = window.tab()
     assert again.status == "signedin"
     assert claims(window.cookie())["gen"] == claims(before)["gen"] + 1
