@@ -1,18 +1,13 @@
 import CCrypto
-import Synchronization
 
 /// A private key, and its public half.
 ///
 /// OpenSSL's form of it is made, and held against the public half that its file states, when it is
 /// first needed: a CGI program that refuses a request signs nothing.
-@safe package final class SigningKey: @unchecked Sendable {
+package final class SigningKey: Sendable {
   package let verification: VerificationKey
   private let info: PrivateKeyInfo
-  /// The address of a context that is only ever copied from; 0 until it is made.
-  ///
-  /// Any number of threads may copy it. Preparing one for each signature would look the algorithms
-  /// up anew.
-  private let prepared = Atomic<UInt>(0)
+  private let prepared = PreparedContext()
 
   package var kid: String { verification.kid }
   package var algorithm: SignatureAlgorithm { verification.algorithm }
@@ -48,10 +43,6 @@ import Synchronization
     }
   }
 
-  deinit {
-    unsafe EVP_MD_CTX_free(OpaquePointer(bitPattern: prepared.load(ordering: .acquiring)))
-  }
-
   /// Makes sure that it signs what its public half verifies.
   ///
   /// - Throws: `KeyError` if it is no key of its curve, or of another public half.
@@ -59,41 +50,25 @@ import Synchronization
     guard unsafe context() != nil else { throw KeyError("does not match its public half") }
   }
 
-  /// The prepared context of the proven key; nil where it does not match.
+  /// The context of the proven key; nil where it does not match.
   private func context() -> OpaquePointer? {
-    if let known = unsafe OpaquePointer(bitPattern: prepared.load(ordering: .acquiring)) {
-      return unsafe known
+    unsafe prepared.get {
+      guard let key = unsafe info.openSSLKey(algorithm) else { return nil }
+      defer { unsafe EVP_PKEY_free(key) }
+      let digest = unsafe algorithm.isEdwards ? nil : EVP_sha256()
+      let made = unsafe PreparedContext.make(for: key) { context in
+        unsafe EVP_DigestSignInit(context, nil, digest, nil, key) == 1
+      }
+      guard let made = unsafe made else { return nil }
+      let probe = Array(kid.utf8)
+      guard let signature = unsafe try? sign(probe, with: made),
+        verification.verify(signature[...], over: probe[...])
+      else {
+        unsafe EVP_MD_CTX_free(made)
+        return nil
+      }
+      return unsafe made
     }
-    guard let fresh = unsafe prepare() else {
-      ERR_clear_error()
-      return nil
-    }
-    let probe = Array(kid.utf8)
-    guard let signature = unsafe try? sign(probe, with: fresh),
-      verification.verify(signature[...], over: probe[...])
-    else {
-      unsafe EVP_MD_CTX_free(fresh)
-      return nil
-    }
-    let (isFirst, other) = prepared.compareExchange(
-      expected: 0, desired: UInt(bitPattern: fresh), ordering: .acquiringAndReleasing)
-    guard !isFirst else { return unsafe fresh }
-    // Another thread was faster; its context is as good.
-    unsafe EVP_MD_CTX_free(fresh)
-    return unsafe OpaquePointer(bitPattern: other)
-  }
-
-  private func prepare() -> OpaquePointer? {
-    guard let key = unsafe info.openSSLKey(algorithm) else { return nil }
-    // The context keeps a reference of its own.
-    defer { unsafe EVP_PKEY_free(key) }
-    guard let context = unsafe EVP_MD_CTX_new() else { return nil }
-    let digest = unsafe algorithm.isEdwards ? nil : EVP_sha256()
-    guard unsafe EVP_DigestSignInit(context, nil, digest, nil, key) == 1 else {
-      unsafe EVP_MD_CTX_free(context)
-      return nil
-    }
-    return unsafe context
   }
 
   /// The signature in the form a JWS carries: 64 bytes.

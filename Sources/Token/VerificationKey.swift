@@ -1,22 +1,14 @@
 import CCrypto
-import Synchronization
 import Wire
 
 /// The public half of a signing key.
-///
-/// Immutable but for one thing that is made when it is first needed: OpenSSL's context. Most
-/// requests a CGI program answers verify nothing, and OpenSSL's start is half of such a program's.
-/// Each verification copies that context: preparing another would look up algorithms under
-/// OpenSSL's locks, and cost ten times as much.
-@safe package final class VerificationKey: @unchecked Sendable {
+package final class VerificationKey: Sendable {
   package let algorithm: SignatureAlgorithm
   /// x and y, or the one coordinate of an Edwards curve; 32 bytes each.
   let coordinates: [[UInt8]]
   /// The RFC 7638 thumbprint, base64url.
   package let kid: String
-  /// The address of a context that is only ever copied from, which any number of threads may do
-  /// at once; 0 until it is made.
-  private let prepared = Atomic<UInt>(0)
+  private let prepared = PreparedContext()
 
   /// Makes a key of its coordinates.
   ///
@@ -42,10 +34,6 @@ import Wire
     kid = VerificationKey.thumbprint(algorithm, coordinates)
   }
 
-  deinit {
-    unsafe EVP_MD_CTX_free(OpaquePointer(bitPattern: prepared.load(ordering: .acquiring)))
-  }
-
   /// Makes the context now; a key whose coordinates are no point of the curve stays without.
   func prepareContext() {
     _ = unsafe context()
@@ -53,39 +41,21 @@ import Wire
 
   /// The prepared context; nil if the coordinates are no point of the curve.
   private func context() -> OpaquePointer? {
-    if let made = unsafe OpaquePointer(bitPattern: prepared.load(ordering: .acquiring)) {
-      return unsafe made
+    unsafe prepared.get {
+      let key: OpaquePointer?
+      if algorithm.isEdwards {
+        unsafe key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nil, coordinates[0], 32)
+      } else {
+        // OpenSSL refuses a point that is not on the curve.
+        unsafe key = ts_p256([4] + coordinates[0] + coordinates[1], nil)
+      }
+      guard let key = unsafe key else { return nil }
+      defer { unsafe EVP_PKEY_free(key) }
+      let digest = unsafe algorithm.isEdwards ? nil : EVP_sha256()
+      return unsafe PreparedContext.make(for: key) { context in
+        unsafe EVP_DigestVerifyInit(context, nil, digest, nil, key) == 1
+      }
     }
-    guard let made = unsafe prepare() else {
-      ERR_clear_error()
-      return nil
-    }
-    let (isFirst, other) = prepared.compareExchange(
-      expected: 0, desired: UInt(bitPattern: made), ordering: .acquiringAndReleasing)
-    guard !isFirst else { return unsafe made }
-    // Another thread was faster; its context is as good.
-    unsafe EVP_MD_CTX_free(made)
-    return unsafe OpaquePointer(bitPattern: other)
-  }
-
-  private func prepare() -> OpaquePointer? {
-    let key: OpaquePointer?
-    if algorithm.isEdwards {
-      unsafe key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nil, coordinates[0], 32)
-    } else {
-      // OpenSSL refuses a point that is not on the curve.
-      unsafe key = ts_p256([4] + coordinates[0] + coordinates[1], nil)
-    }
-    guard let key = unsafe key else { return nil }
-    // The context keeps a reference of its own.
-    defer { unsafe EVP_PKEY_free(key) }
-    guard let context = unsafe EVP_MD_CTX_new() else { return nil }
-    let digest = unsafe algorithm.isEdwards ? nil : EVP_sha256()
-    guard unsafe EVP_DigestVerifyInit(context, nil, digest, nil, key) == 1 else {
-      unsafe EVP_MD_CTX_free(context)
-      return nil
-    }
-    return unsafe context
   }
 
   /// Whether a signature is this key's over these bytes.

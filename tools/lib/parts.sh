@@ -63,6 +63,20 @@ count_results() {
   ' "$1"
 }
 
+# show_failures LOG: what failed in it and how, so that whoever has only the last lines can tell.
+show_failures() {
+  local found
+  found=$(awk '
+    # pytest: everything from the first failure on
+    /^=+ (FAILURES|ERRORS) =+$/ { rest = 1 }
+    # node --test: the same
+    /^✖ failing tests:/ { rest = 1 }
+    rest || /^not ok [^0-9]/ || /✘/ || /(error|warning): / { print }
+  ' "$1")
+  # A part that broke off says why in its last lines.
+  { if [ -n "$found" ]; then printf '%s\n' "$found"; else tail -n 20 "$1"; fi; } | cut -c 1-300 | tail -n 150
+}
+
 # The Python of the tests, with what requirements.txt pins.
 prepare_python() {
   install_packages python3 python3-venv
