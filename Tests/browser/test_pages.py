@@ -5,9 +5,10 @@ import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import PASSWORD
+from conftest import PASSWORD, state
 from fault_proxy import Fault
 from playwright.sync_api import expect
+from waiting import wait_until
 
 PAGES = ["/", "/register.html", "/account.html", "/demo.html"]
 LOOKS = {
@@ -149,6 +150,20 @@ def test_whoever_is_signed_in_skips_the_sign_in(account, person):
     for path in ("/", "/register.html"):
         page = person.page(path)
         page.wait_for_url("**/account.html")
+
+
+def test_whoever_signs_out_before_the_login_is_restored_is_signed_out(stack, person):
+    """The answer that restores it comes when the button was pressed already; nothing of it is left."""
+    person.signed_in_tab().close()
+    stack.proxy.plan = lambda request: Fault(after=2) if request.path == "/auth/refresh" else None
+    page = person.page("/account.html")
+    page.click("#signout")
+    page.wait_for_url(re.compile(r"/$"))
+    page.close()
+    wait_until(lambda: all(each.left for each in stack.proxy.of("/auth/refresh")), "the answers")
+    stack.proxy.plan = lambda request: None
+    assert state(person.tab()) == "signedout"
+    assert person.cookies() == []
 
 
 def test_t159_no_parameter_leads_anywhere_else(person):

@@ -142,7 +142,9 @@ export interface Auth extends EventTarget {
   register(username: string, password: string): Promise<User>;
 
   /**
-   * Ends this session, here and in the other tabs: at once, then at the server.
+   * Ends this session, here and in the other tabs: at once, then at the server. While a login is
+   * still being restored, it waits for that: no token names the session yet. The page may be left
+   * when it resolves.
    *
    * @throws {AuthError} the server could not be told. The page is signed out, but the session
    *   lives: call again, which sends the same token again.

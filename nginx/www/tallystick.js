@@ -1,5 +1,5 @@
 // tallystick, the browser half: no storage, the access token lives in this closure.
-// What each function resolves to and when it throws: tallystick.d.ts.
+// What each function gives and throws: tallystick.d.ts.
 
 export class AuthError extends Error {
   constructor(code, message, status = 0, retryAfter = 0) {
@@ -21,7 +21,7 @@ export function createAuth({
   const trusted = new Set([page, base, ...origins].map((url) => resolve(url, page).origin));
   const name = "tallystick " + base;
   const PATIENCE = 3000; // ms that one waits for a silent tab's lock, or for the next try
-  const LIMIT = 30000; // ms until a request without an answer counts as lost
+  const LIMIT = 30000; // ms until an answer counts as lost
   const ignore = () => {};
   const sleep = (ms) => new Promise((done) => window.setTimeout(done, ms));
   const now = () => performance.now(); // monotonic: a wrong computer clock does not matter
@@ -79,8 +79,8 @@ export function createAuth({
       answer?.error_description, status, +response.headers.get("Retry-After") || 0);
   }
 
-  // What changes the cookie is done one at a time across tabs: a cookie that comes after the next
-  // one was used looks stolen. The holder asks every second; the others wait while they hear it.
+  // What changes the cookie is done by one tab at a time: a cookie that comes after the next one
+  // was used looks stolen. The holder asks every second; the others wait while they hear it.
   const alone = (work, lacking = () => true) => {
     const run = async () => {
       const turn = new AbortController();
@@ -178,7 +178,7 @@ export function createAuth({
           else leave(); // a visitor without a cookie: nothing to end
           throw new SignedOut();
         }
-        // Not a word about the session: keep it, and come back later.
+        // Not a word about the session: keep it.
         const delay = Math.max(error.retryAfter * 1000, 400 * 2 ** fails++);
         notBefore = now() + Math.min(delay, 60000) * (1 + Math.random() / 2);
         failure = error;
@@ -194,7 +194,7 @@ export function createAuth({
     timer?.unref?.();
   }
 
-  // Also when shown, thawed or back online, since a hidden tab's timers come late or never.
+  // Also when shown, thawed or back online: a hidden tab's timers come late or never.
   function wake(event) {
     if (event?.type === "online") notBefore = 0;
     if (snapshot.status === "signedout" || document?.hidden || left() > 2 * margin()) return;
@@ -326,7 +326,10 @@ export function createAuth({
     attach,
     login: signIn("/login"),
     register: signIn("/register"),
-    logout: () => depart("logout"),
+    logout: async () => {
+      if (!token) await flight?.catch(ignore); // until a token names the session
+      return depart("logout");
+    },
     revoke: async () => { await guarded("/revoke", undefined, "POST"); leave("logout"); },
     password: async (current_password, new_password) => {
       await guarded("/password", { current_password, new_password }, undefined, alone);

@@ -16,6 +16,7 @@ FLOORS = {
     "c3": "null libfcgi in C, connections really kept (C3)",
     "e2": "null C event loop, as everyone configures it (E2p1)",
     "e3": "null C event loop, connections really kept (E3p1)",
+    "verify": "the same and one ES256 verification by OpenSSL, a process for each core",
 }
 OURS = {
     "check": "**`check`, ES256, cached, as shipped**",
@@ -64,6 +65,7 @@ class CheckSite(Site):
             ("c3", "null_threads", True),
             ("e2", "null_events", False),
             ("e3", "null_events", True),
+            ("verify", "verify_events", True),
         ):
             socket = self.folder / f"run/{name}.sock"
             words = [self.bench.tools[f"floors/{program}"], socket] + (
@@ -72,7 +74,9 @@ class CheckSite(Site):
             self.start(name, words, None)
             self.http.append(f"  upstream {name} {{ server unix:{socket}; keepalive 32; }}")
             self.guard(name, asking(name, kept))
-            self.add(name, name, name)
+            # One that verifies is compared where every token is verified.
+            if name != "verify":
+                self.add(name, name, name)
 
     def ours(self):
         self.program("check", self.state, self.bench.options.check_words)
@@ -87,6 +91,7 @@ class CheckSite(Site):
         sessions = self.state.sessions(500)
         self.state.mint(sessions, file, each=max(1, count // len(sessions)))
         self.add("c2_new", "c2", "c2", tokens=file)
+        self.add("verify", "verify", "verify", tokens=file)
         self.add("new", "shipped", "check", tokens=file)
 
     def unrevoked(self, program):

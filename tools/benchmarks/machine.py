@@ -17,6 +17,7 @@ ROOT = HERE.parent.parent
 LIBRARIES = {
     "floors/null_threads": ["fcgi", "pthread"],
     "floors/null_events": [],
+    "floors/verify_events": ["crypto"],
     "load/clients": [],
     "load/commits": ["sqlite3"],
     "load/hashes": ["argon2", "pthread"],

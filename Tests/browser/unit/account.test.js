@@ -111,6 +111,31 @@ test("logout sends an expired token too", async () => {
   assert.equal(browser.server.live("session-1"), false);
 });
 
+test("logout while the login is being restored ends the session that is restored", async () => {
+  for (const lost of [false, true]) {
+    const browser = new Browser();
+    browser.server.signIn();
+    const held = later();
+    browser.server.instead["/auth/refresh"] = () => held.promise;
+    const tab = browser.open();
+    await browser.clock.advance(100);
+    assert.equal(browser.server.count("/auth/refresh"), 1);
+    // The page may be left when it is done, so nothing must be left to do then.
+    const done = outcome(tab.auth.logout());
+    await settle();
+    assert.equal(browser.server.count("/auth/logout"), 0, "no token names the session yet");
+    browser.server.instead = {};
+    if (lost) held.reject(new TypeError("Failed to fetch"));
+    else held.resolve();
+    await browser.clock.advance(10_000);
+    assert.equal(done.error, undefined);
+    assert.equal(browser.server.count("/auth/logout"), 1);
+    assert.equal(browser.server.live("session-1"), false);
+    assert.equal(tab.auth.getSnapshot().status, "signedout");
+    assert.equal(browser.server.cookie, null);
+  }
+});
+
 test("a sign-in right after a sign-out waits until the old cookie is cleared", async () => {
   const browser = new Browser();
   const { auth } = await browser.signedIn();

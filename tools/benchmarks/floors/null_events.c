@@ -28,6 +28,12 @@ struct connection {
 static struct connection *connections[CONNECTIONS];
 static int loop;
 
+/* What a floor that does more has in the place of these: see verify_events.c. */
+#ifndef WORK
+static int start_work(void) { return 1; }
+static int work(void) { return 1; }
+#endif
+
 static void finish(int fd) {
   close(fd);
 }
@@ -56,7 +62,7 @@ static int take(int fd, struct connection *connection) {
     if (connection->filled - at < whole) break;
     if (header[1] == BEGIN_REQUEST) connection->keep = header[HEADER + 2] & 1;
     if (header[1] == STDIN && content == 0) {
-      if (!answer(fd, header) || !connection->keep) return 0;
+      if (!work() || !answer(fd, header) || !connection->keep) return 0;
     }
     at += whole;
   }
@@ -101,11 +107,15 @@ int main(int count, char **words) {
   signal(SIGPIPE, SIG_IGN);
   strcpy(address.sun_path, words[1]);
   int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (listener < 0 || bind(listener, (struct sockaddr *)&address, sizeof address) != 0 ||
+      listen(listener, 1024) != 0 || !start_work()) {
+    perror(words[0]);
+    return 111;
+  }
   loop = epoll_create1(EPOLL_CLOEXEC);
   struct epoll_event event = {.events = EPOLLIN, .data.fd = listener};
-  if (listener < 0 || loop < 0 || bind(listener, (struct sockaddr *)&address, sizeof address) != 0 ||
-      listen(listener, 1024) != 0 || epoll_ctl(loop, EPOLL_CTL_ADD, listener, &event) != 0) {
-    perror("null_events");
+  if (loop < 0 || epoll_ctl(loop, EPOLL_CTL_ADD, listener, &event) != 0) {
+    perror(words[0]);
     return 111;
   }
   for (;;) {
