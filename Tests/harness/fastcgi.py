@@ -134,7 +134,7 @@ def begin(keep=False):
     return record(BEGIN, struct.pack(">HB5x", 1, KEEP_CONN if keep else 0))
 
 
-def request(path, params, body=b"", timeout=20):
+def request(path, params, body=b"", timeout=60):
     """One request to the socket at `path`: the bytes of STDOUT. `params` are (name, value) pairs."""
     with Connection(path, timeout) as connection:
         return connection.request(params, body)
@@ -143,7 +143,7 @@ def request(path, params, body=b"", timeout=20):
 class Connection:
     """A connection to a responder, for one request or, kept, for several one after the other."""
 
-    def __init__(self, path, timeout=20):
+    def __init__(self, path, timeout=60):
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(timeout)
         try:

@@ -164,15 +164,17 @@ def test_a_check_that_is_killed_at_any_moment_has_answered_or_has_not_T094(serve
     threads = [threading.Thread(target=ask, args=pair) for pair in ((None, stranger), ("a.b.c", stranger), (first.token, known), (first.token, known))]
     for thread in threads:
         thread.start()
-    for _ in range(max(5, ROUNDS // 10)):
-        before, wanted = len(stranger) + len(known), chance.randrange(1, 40)
-        wait_until(lambda before=before, wanted=wanted: len(stranger) + len(known) >= before + wanted, "answers", 30)
-        server.processes["check"].send_signal(signal.SIGKILL)
-        server.processes["check"].wait()
-        server.start("check")
-    stop.append(True)
-    for thread in threads:
-        thread.join()
+    try:
+        for _ in range(max(5, ROUNDS // 10)):
+            before, wanted = len(stranger) + len(known), chance.randrange(1, 40)
+            wait_until(lambda before=before, wanted=wanted: len(stranger) + len(known) >= before + wanted, "answers", 30)
+            server.processes["check"].send_signal(signal.SIGKILL)
+            server.processes["check"].wait()
+            server.start("check")
+    finally:
+        stop.append(True)
+        for thread in threads:
+            thread.join()
     assert {raw[:11] for raw in stranger} <= {b"", b"Status: 401"}
     assert {raw[:11] for raw in known} <= {b"", b"Status: 204"} and b"Status: 204" in {raw[:11] for raw in known}
     assert all(raw == b"" or raw.endswith(b"\r\n\r\n") for raw in stranger + known)

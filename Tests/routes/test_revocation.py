@@ -29,6 +29,8 @@ def many(server):
     """Several `check` processes on one socket, and a kept connection to each of several."""
     path = server.start("check", "--processes", "3")
     peers = [Kept(path) for _ in range(12)]
+    for peer in peers:
+        peer.status("")  # a kept connection is one that was used
     yield server, peers
     for peer in peers:
         peer.close()
@@ -196,18 +198,20 @@ def test_every_acknowledged_write_survives_kill_9_T186(server):
 
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         jobs = [pool.submit(work, number) for number in range(4)]
-        for kill in range(500):
-            # So many kills, and so many writes between them, however slow the machine.
-            if kill >= max(10, ROUNDS // 4) and len(names) >= 20 and len(ended) >= 5 and len(changed) >= 5:
-                break
-            written = len(names)
-            wait_until(lambda: len(names) > written, "another account", 60)  # noqa: B023
-            victim = chance.choice(programs)
-            host.processes[victim].send_signal(signal.SIGKILL)
-            host.processes[victim].wait()
-            assert is_whole(host)
-            host.start(victim)
-        stop.set()
+        try:
+            for kill in range(500):
+                # So many kills, and so many writes between them, however slow the machine.
+                if kill >= max(10, ROUNDS // 4) and len(names) >= 20 and len(ended) >= 5 and len(changed) >= 5:
+                    break
+                written = len(names)
+                wait_until(lambda: len(names) > written, "another account", 60)  # noqa: B023
+                victim = chance.choice(programs)
+                host.processes[victim].send_signal(signal.SIGKILL)
+                host.processes[victim].wait()
+                assert is_whole(host)
+                host.start(victim)
+        finally:
+            stop.set()
         for job in jobs:
             job.result()
     assert is_whole(host)

@@ -42,7 +42,7 @@ def generation(answer):
     return claims(answer.token)["gen"]
 
 
-@pytest.mark.parametrize("age, rotates", [(0, False), (7, False), (13, True), (DAY, True)])
+@pytest.mark.parametrize("age, rotates", [(0, False), (3, False), (13, True), (DAY, True)])
 def test_g_rotates_once_its_cookie_is_older_than_the_window_T045(host, age, rotates):
     """Row 1 and row 2: g, and now - issued_at > W or not; in both it is confirmed."""
     second = host.refresh(host.register().cookie)
@@ -79,7 +79,7 @@ def test_the_one_before_heals_at_any_age_while_its_successor_was_not_seen_T047(h
 
 
 @pytest.mark.parametrize("seen_by", ["check", "me", "refresh", "sessions"])
-@pytest.mark.parametrize("age, status", [(0, 200), (7, 200), (13, 401), (DAY, 401)])
+@pytest.mark.parametrize("age, status", [(0, 200), (3, 200), (13, 401), (DAY, 401)])
 def test_the_one_before_a_seen_successor_is_another_tab_inside_the_window_and_reuse_after_T046_T048(host, seen_by, age, status):
     """Row 4 and row 5; `check` and any bearer route confirm, and so does the refresh itself."""
     first = host.register()
@@ -203,10 +203,12 @@ def test_nothing_lives_past_the_absolute_end_T061(host):
         moved = host.forge.refresh(token, iat=issued, exp=min(issued + 7 * DAY, end))
         if end <= time.time():
             break
+        # Before it is asked: the clock goes on while it answers.
+        asked = int(time.time())
         answer = host.refresh(f"{COOKIE}={moved}")
         assert answer.status == 200
         seconds = int(answer.header("Set-Cookie").rsplit("Max-Age=", 1)[1])
-        assert seconds <= end - time.time() + 1
+        assert seconds <= end - asked
         assert claims(answer.cookie.split("=", 1)[1])["exp"] <= end + 1 and claims(answer.token)["exp"] <= end + 1
         assert answer.json["expires_in"] == claims(answer.token)["exp"] - claims(answer.token)["iat"]
     assert end <= time.time(), "the end was never reached"
