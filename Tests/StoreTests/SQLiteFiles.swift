@@ -83,7 +83,9 @@ import Testing
     let scratch = try Scratch()
     try SQLiteStore.create(at: scratch.database)
     let bench = try Bench(SQLiteStore(at: scratch.database), in: scratch)
-    let sessions = try (0..<60).map { try bench.person("p\($0)").session }
+    // On two leaves, and so few that neither is full: a row that grows in a full page would be moved
+    // to its neighbour, the damaged one.
+    let sessions = try (0..<50).map { try bench.person("p\($0)").session }
     try sql(scratch.database, "PRAGMA wal_checkpoint(TRUNCATE)")
     let leaf = try sql(
       scratch.database,
@@ -108,7 +110,7 @@ import Testing
       })
     for (session, outcome) in zip(sessions, outcomes) {
       if good.contains(session) {
-        #expect(outcome.rotation == .rotate)
+        #expect(outcome.rotation == .rotate, "\(outcome)")
       } else if case .failed(.corrupt) = outcome {
         continue
       } else {
