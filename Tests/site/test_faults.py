@@ -255,7 +255,7 @@ def test_a_check_that_hangs_withholds_and_recovers(site, alice):
     try:
         start = time.monotonic()
         assert is_withheld(site.get("/private/", headers=alice.bearer))
-        assert 4 < time.monotonic() - start < 10
+        assert 4 < time.monotonic() - start < 30
     finally:
         site.signal("check", signal.SIGCONT)
     assert site.get("/private/", headers=alice.bearer).status_code == 200
