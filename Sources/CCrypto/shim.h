@@ -1,7 +1,9 @@
 // What Swift cannot import from OpenSSL 3: macros with arguments, and variadic functions.
 #pragma once
 #include <openssl/bio.h>
+#include <openssl/bn.h>
 #include <openssl/core_names.h>
+#include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -46,3 +48,12 @@ static inline void ts_sha256(const unsigned char *bytes, size_t count, unsigned 
   SHA256_Update(&context, bytes, count);
   SHA256_Final(digest, &context);
 }
+
+// Gives a curve a table of multiples of its generator. Deprecated since 3.0, where OpenSSL's own
+// curves bring theirs, and still there in 3.5; no other function makes one for another point.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+static inline int ts_make_table(EC_GROUP *curve, BN_CTX *context) {
+  return EC_GROUP_precompute_mult(curve, context);
+}
+#pragma GCC diagnostic pop

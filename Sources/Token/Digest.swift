@@ -1,10 +1,13 @@
 import CCrypto
 
 /// The SHA-256 digest: 32 bytes.
-package func sha256(_ bytes: [UInt8]) -> [UInt8] {
+package func sha256(_ bytes: [UInt8]) -> [UInt8] { sha256(bytes[...]) }
+
+/// The SHA-256 digest: 32 bytes.
+func sha256(_ bytes: ArraySlice<UInt8>) -> [UInt8] {
   var digest = [UInt8](repeating: 0, count: 32)
-  unsafe digest.withUnsafeMutableBufferPointer { digest in
-    unsafe ts_sha256(bytes, bytes.count, digest.baseAddress)
+  unsafe bytes.withUnsafeBufferPointer { bytes in
+    unsafe ts_sha256(bytes.baseAddress, bytes.count, &digest)
   }
   return digest
 }

@@ -69,6 +69,17 @@ package struct KeySet: Sendable {
       key: key, status: status, createdAt: NumericDate(seconds: createdAt))
   }
 
+  /// Takes the keys that stand in an earlier set from there, with all that was made ready for them.
+  mutating func adopt(_ earlier: KeySet) {
+    keys = keys.map { listed in
+      let same = earlier.keys.first { earlier in
+        earlier.algorithm == listed.algorithm && earlier.key.coordinates == listed.key.coordinates
+      }
+      guard let same else { return listed }
+      return ListedKey(key: same.key, status: listed.status, createdAt: listed.createdAt)
+    }
+  }
+
   /// The set as it is kept: one line, a newline.
   var file: [UInt8] {
     encode { listed in

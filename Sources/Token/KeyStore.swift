@@ -1,4 +1,5 @@
 package import Accounts
+import Synchronization
 import Threads
 import Wire
 
@@ -17,25 +18,33 @@ package final class KeyStore: Sendable {
     let headers: [KnownHeader]
     let revision: UInt64
 
-    init(_ directory: KeyDirectory, signing: Bool, revision: UInt64) throws(KeyError) {
+    init(
+      _ directory: KeyDirectory, signing: Bool, after earlier: Keys? = nil
+    ) throws(KeyError) {
       // The stamp comes first: a change during the reading is read again.
       guard let stamp = KeyFile.stamp(directory.setFile) else {
         throw KeyError("\(directory.setFile) is not there; tallystick init creates it")
       }
-      let set = try directory.load()
+      var set = try directory.load()
+      if let earlier { set.adopt(earlier.set) }
       guard let current = set.current else { throw KeyError("\(directory.setFile) has no key") }
       self.stamp = stamp
       self.set = set
       headers = set.keys.compactMap { try? KnownHeader(of: $0.key) }
       self.signing = signing ? try directory.signingKey(current) : nil
       refreshSecret = signing ? try directory.refreshSecret() : []
-      self.revision = revision
+      revision = (earlier?.revision ?? 0) + 1
+    }
+
+    func prepare() {
+      for listed in set.keys { listed.key.prepare() }
     }
   }
 
   private let directory: KeyDirectory
   private let signs: Bool
   private let keys: Locked<Keys>
+  private let prepares = Atomic(false)
 
   /// Reads the directory.
   ///
@@ -48,7 +57,7 @@ package final class KeyStore: Sendable {
   package init(directory: String, signing: Bool) throws(KeyError) {
     self.directory = KeyDirectory(path: directory)
     signs = signing
-    keys = Locked(try Keys(self.directory, signing: signing, revision: 1))
+    keys = Locked(try Keys(self.directory, signing: signing))
   }
 
   /// Reads the directory again if its set has changed: one `stat` if it has not.
@@ -60,7 +69,8 @@ package final class KeyStore: Sendable {
     // last, and both would give their sets the same revision.
     try keys.withLock { keys throws(KeyError) in
       guard KeyFile.stamp(directory.setFile) != keys.stamp else { return }
-      keys = try Keys(directory, signing: signs, revision: keys.revision + 1)
+      keys = try Keys(directory, signing: signs, after: keys)
+      if prepares.load(ordering: .relaxed) { keys.prepare() }
     }
   }
 
@@ -76,9 +86,12 @@ package final class KeyStore: Sendable {
     }
   }
 
-  /// Makes ready what verifying needs, so that the first request does not wait for OpenSSL's start.
+  /// Makes ready what many verifications will need, now and for each key that comes later.
+  ///
+  /// For a program that does little else: no request of it waits for OpenSSL's start.
   package func prepare() {
-    for listed in current.set.keys { listed.key.prepareContext() }
+    prepares.store(true, ordering: .relaxed)
+    current.prepare()
   }
 
   /// Changes with every reading: what was verified before may not count any more.
@@ -86,6 +99,9 @@ package final class KeyStore: Sendable {
 
   /// The public keys as they are published.
   package func jwks() -> [UInt8] { current.set.published }
+
+  /// The public keys.
+  var verifying: [VerificationKey] { current.set.keys.map(\.key) }
 
   private var current: Keys { keys.withLock { $0 } }
 

@@ -1,4 +1,5 @@
 import CCrypto
+import Synchronization
 
 /// A private key, and its public half.
 ///
@@ -7,7 +8,7 @@ import CCrypto
 package final class SigningKey: Sendable {
   package let verification: VerificationKey
   private let info: PrivateKeyInfo
-  private let prepared = PreparedContext()
+  private let prepared = AtomicLazyReference<PreparedContext>()
 
   package var kid: String { verification.kid }
   package var algorithm: SignatureAlgorithm { verification.algorithm }
@@ -47,27 +48,23 @@ package final class SigningKey: Sendable {
   ///
   /// - Throws: `KeyError` if it is no key of its curve, or of another public half.
   package func prove() throws(KeyError) {
-    guard unsafe context() != nil else { throw KeyError("does not match its public half") }
+    guard context() != nil else { throw KeyError("does not match its public half") }
   }
 
   /// The context of the proven key; nil where it does not match.
-  private func context() -> OpaquePointer? {
-    unsafe prepared.get {
+  private func context() -> PreparedContext? {
+    prepared.get {
       guard let key = unsafe info.openSSLKey(algorithm) else { return nil }
       defer { unsafe EVP_PKEY_free(key) }
       let digest = unsafe algorithm.isEdwards ? nil : EVP_sha256()
-      let made = unsafe PreparedContext.make(for: key) { context in
+      let made = unsafe PreparedContext(for: key) { context in
         unsafe EVP_DigestSignInit(context, nil, digest, nil, key) == 1
       }
-      guard let made = unsafe made else { return nil }
       let probe = Array(kid.utf8)
-      guard let signature = unsafe try? sign(probe, with: made),
+      guard let made, let signature = try? sign(probe, with: made),
         verification.verify(signature[...], over: probe[...])
-      else {
-        unsafe EVP_MD_CTX_free(made)
-        return nil
-      }
-      return unsafe made
+      else { return nil }
+      return made
     }
   }
 
@@ -75,20 +72,19 @@ package final class SigningKey: Sendable {
   ///
   /// - Throws: `TokenError.signing` if OpenSSL cannot.
   package func sign(_ message: [UInt8]) throws(TokenError) -> [UInt8] {
-    guard let prepared = unsafe context() else { throw .signing }
-    return try unsafe sign(message, with: prepared)
+    guard let prepared = context() else { throw .signing }
+    return try sign(message, with: prepared)
   }
 
   private func sign(
-    _ message: [UInt8], with prepared: OpaquePointer
+    _ message: [UInt8], with prepared: PreparedContext
   ) throws(TokenError) -> [UInt8] {
-    guard let context = unsafe EVP_MD_CTX_new() else { throw .signing }
-    defer { unsafe EVP_MD_CTX_free(context) }
     var signature = [UInt8](repeating: 0, count: 80)
     var count = signature.count
-    guard unsafe EVP_MD_CTX_copy_ex(context, prepared) == 1,
+    let isSigned = unsafe prepared.withCopy { context in
       unsafe EVP_DigestSign(context, &signature, &count, message, message.count) == 1
-    else { throw .signing }
+    }
+    guard isSigned == true else { throw .signing }
     signature.removeLast(signature.count - count)
     guard !algorithm.isEdwards else { return signature }
     guard let raw = ECDSASignature.raw(signature) else { throw .signing }
@@ -99,7 +95,7 @@ package final class SigningKey: Sendable {
   ///
   /// - Throws: `KeyError` if OpenSSL cannot.
   package func pem() throws(KeyError) -> [UInt8] {
-    guard unsafe context() != nil, let key = unsafe info.openSSLKey(algorithm) else {
+    guard context() != nil, let key = unsafe info.openSSLKey(algorithm) else {
       throw KeyError("cannot write a key")
     }
     defer { unsafe EVP_PKEY_free(key) }

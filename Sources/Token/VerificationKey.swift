@@ -1,4 +1,5 @@
 import CCrypto
+import Synchronization
 import Wire
 
 /// The public half of a signing key.
@@ -8,7 +9,8 @@ package final class VerificationKey: Sendable {
   let coordinates: [[UInt8]]
   /// The RFC 7638 thumbprint, base64url.
   package let kid: String
-  private let prepared = PreparedContext()
+  private let prepared = AtomicLazyReference<PreparedContext>()
+  private let multiples = AtomicLazyReference<KeyMultiples>()
 
   /// Makes a key of its coordinates.
   ///
@@ -17,7 +19,7 @@ package final class VerificationKey: Sendable {
     algorithm: SignatureAlgorithm, coordinates: [[UInt8]]
   ) throws(KeyError) {
     try self.init(unproven: algorithm, coordinates: coordinates)
-    guard unsafe context() != nil else { throw KeyError("a public key is no point of its curve") }
+    guard context() != nil else { throw KeyError("a public key is no point of its curve") }
   }
 
   /// Makes a key of coordinates that are proven when they are first used: one that is no point of
@@ -34,14 +36,18 @@ package final class VerificationKey: Sendable {
     kid = VerificationKey.thumbprint(algorithm, coordinates)
   }
 
-  /// Makes the context now; a key whose coordinates are no point of the curve stays without.
-  func prepareContext() {
-    _ = unsafe context()
+  /// Makes ready what many verifications will need: OpenSSL's context, and an ES256 key's multiples.
+  package func prepare() {
+    _ = context()
+    if !algorithm.isEdwards { _ = multiples.get { KeyMultiples(of: coordinates) } }
   }
 
+  /// Whether its multiples are there.
+  var isPrepared: Bool { multiples.load() != nil }
+
   /// The prepared context; nil if the coordinates are no point of the curve.
-  private func context() -> OpaquePointer? {
-    unsafe prepared.get {
+  private func context() -> PreparedContext? {
+    prepared.get {
       let key: OpaquePointer?
       if algorithm.isEdwards {
         unsafe key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nil, coordinates[0], 32)
@@ -52,7 +58,7 @@ package final class VerificationKey: Sendable {
       guard let key = unsafe key else { return nil }
       defer { unsafe EVP_PKEY_free(key) }
       let digest = unsafe algorithm.isEdwards ? nil : EVP_sha256()
-      return unsafe PreparedContext.make(for: key) { context in
+      return unsafe PreparedContext(for: key) { context in
         unsafe EVP_DigestVerifyInit(context, nil, digest, nil, key) == 1
       }
     }
@@ -63,18 +69,20 @@ package final class VerificationKey: Sendable {
   /// RFC 7515 §5.2, RFC 7518 §3.4 (ES256: exactly r and s of 32 bytes), RFC 8037 §3.1.
   package func verify(_ signature: ArraySlice<UInt8>, over message: ArraySlice<UInt8>) -> Bool {
     guard signature.count == 64 else { return false }
+    if let multiples = multiples.load() {
+      return multiples.verify(signature, of: sha256(message))
+    }
     let presented = algorithm.isEdwards ? Array(signature) : ECDSASignature.der(signature)
-    guard let presented, let prepared = unsafe context(), let context = unsafe EVP_MD_CTX_new()
-    else { return false }
-    defer { unsafe EVP_MD_CTX_free(context) }
-    guard unsafe EVP_MD_CTX_copy_ex(context, prepared) == 1 else { return false }
-    let isValid = unsafe message.withUnsafeBufferPointer { message in
-      unsafe EVP_DigestVerify(
-        context, presented, presented.count, message.baseAddress, message.count) == 1
+    guard let presented else { return false }
+    let isValid = unsafe context()?.withCopy { context in
+      unsafe message.withUnsafeBufferPointer { message in
+        unsafe EVP_DigestVerify(
+          context, presented, presented.count, message.baseAddress, message.count) == 1
+      }
     }
     // A refused signature leaves its reason in the thread's queue, which nobody reads.
-    if !isValid { ERR_clear_error() }
-    return isValid
+    if isValid != true { ERR_clear_error() }
+    return isValid == true
   }
 
   /// The members that make the key, sorted by name: what is public, and what is thumbprinted.

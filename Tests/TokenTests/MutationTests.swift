@@ -47,9 +47,10 @@ import Wire
     return token
   }
 
-  @Test(arguments: SignatureAlgorithm.allCases)
-  func `never verifies (T044)`(algorithm: SignatureAlgorithm) throws {
+  @Test(arguments: SignatureAlgorithm.allCases, [false, true])
+  func `never verifies (T044)`(algorithm: SignatureAlgorithm, prepared: Bool) throws {
     let fixture = try Fixture(algorithm)
+    if prepared { fixture.store.prepare() }
     let seed = Self.environment["TOKEN_SEED"].flatMap(UInt64.init) ?? .random(in: 0 ... .max)
     print("\(algorithm.rawValue): \(Self.count) mutations, TOKEN_SEED=\(seed)")
     var random = Generator(state: seed)
