@@ -2,9 +2,12 @@
 
 import base64
 import concurrent.futures
+import contextlib
 import hashlib
 import json
 import re
+import socket
+import threading
 
 import pytest
 from site_under_test import GUARDED
@@ -261,12 +264,82 @@ def test_what_the_administrator_ends_is_denied_at_the_next_request(site, user, c
     assert is_denied(site.get("/private/", headers=user.bearer), error=True)
 
 
-def test_a_websocket_is_decided_like_any_request(site, alice):
-    """T108."""
-    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
-               "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="}
-    assert is_denied(site.get("/api/echo", headers=upgrade), error=False)
-    assert site.get("/api/echo", headers=upgrade | alice.bearer).status_code == 200
+SOCKETS = """
+server {
+  listen 127.0.0.1:PORT ssl http2;
+  server_name sockets.localhost;
+  ssl_certificate DIR/tls/cert.pem;
+  ssl_certificate_key DIR/tls/key.pem;
+  include tallystick/server/errors.conf;
+  location = /tallystick/check {
+    internal;
+    include tallystick/location/check.conf;
+  }
+  location /live {
+    include tallystick/location/guard.conf;
+    include tallystick/location/identity-to-proxy.conf;
+    proxy_http_version 1.1;
+    proxy_set_header Upgrade $http_upgrade;
+    proxy_set_header Connection upgrade;
+    proxy_pass http://unix:DIR/run/live.sock;
+  }
+}
+"""
+
+
+@pytest.fixture
+def sockets(site):
+    """What came to an application that switches protocols and then says everything again."""
+    came = []
+    path = site.dir / "run/live.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        path.chmod(0o666)
+        listener.listen()
+
+        def serve():
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    with connection:
+                        came.append(read_head(connection).decode())
+                        connection.sendall(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+                        while said := connection.recv(1000):
+                            connection.sendall(said)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        site.add_configuration("sockets.conf", SOCKETS)
+        yield came
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+def read_head(connection):
+    """Up to the empty line, and no further."""
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        head += connection.recv(1) or pytest.fail(f"closed after {head!r}")
+    return head
+
+
+def test_a_websocket_is_opened_after_a_decision_and_not_without(site, alice, sockets):
+    """T108; RFC 6455 §4.2.2: 101, and then bytes both ways; a denied one never reaches the application."""
+    upgrade = ("GET /live HTTP/1.1\r\nHost: sockets.localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+               "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nX-Auth-User: root\r\n")
+    for header in ("", "Authorization: Bearer x\r\n", f"Authorization: Bearer {forged(alice.token, sub='x')}\r\n"):
+        with site.socket(name="sockets.localhost") as connection:
+            connection.sendall(f"{upgrade}{header}\r\n".encode())
+            assert read_head(connection).startswith(b"HTTP/1.1 401 ")
+    assert not sockets
+    with site.socket(name="sockets.localhost") as connection:
+        connection.sendall(f"{upgrade}Authorization: Bearer {alice.token}\r\n\r\n".encode())
+        assert read_head(connection).startswith(b"HTTP/1.1 101 ")
+        for said in (b"one", b"another"):
+            connection.sendall(said)
+            assert connection.recv(1000) == said
+    [head] = sockets
+    assert "\r\nX-Auth-User: alice\r\n" in head and "root" not in head and alice.token not in head
 
 
 @pytest.mark.parametrize("http2", [False, True])
