@@ -23,12 +23,21 @@ private let kinds: [ServeOptions.Kind] = [.threads, .events]
     #expect(try server.exchange(request)?.body == "none\nA=b")
   }
 
+  /// T202: who waits to be let in costs nobody the request that is on its way.
+  @Test(arguments: kinds)
+  func `that are new are not closed for want of room`(_ kind: ServeOptions.Kind) throws {
+    let server = try TestServer(
+      kind, threads: 4, maximumConnections: 4, requestTimeout: .seconds(300))
+    let peers = try (0..<16).map { _ in try server.connect() }
+    for peer in peers { #expect(try peer.exchange(request)?.body == "none\nA=b") }
+  }
+
   /// T180, with the descriptors themselves at an end; in a process of its own.
   @Test func `beyond the descriptors of the process are served, one silent one ending for each`()
     async
   {
     await #expect(processExitsWith: .success) {
-      let server = try TestServer(.events)
+      let server = try TestServer(.events, requestTimeout: .seconds(1))
       // The peers take their descriptors first: what is left of twenty is the server's.
       let peers = (0..<65).map { _ in Peer(of: server) }
       let highest = try #require(peers.map(\.descriptor).max())

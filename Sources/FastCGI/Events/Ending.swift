@@ -12,8 +12,12 @@ extension EventLoop {
   }
 
   /// The connection that has been silent longest, if any is.
+  ///
+  /// A new one does not count before a tenth of its time for a request is over: it was opened for
+  /// one that is on its way, and that nginx would not send again.
   var longestIdle: Connection? {
-    connections.filter(\.isIdle).min { $0.turn < $1.turn }
+    connections.filter { $0.isIdle && ($0.isUsed || $0.deadline <= now + requestTime / 10 * 9) }
+      .min { $0.turn < $1.turn }
   }
 
   /// Ends the connection that has been silent longest.
