@@ -8,6 +8,7 @@ import pytest
 from conftest import Stack, assert_no_token, events, state, statuses
 from fault_proxy import Fault
 from playwright.sync_api import expect
+from waiting import wait_until
 
 EXPIRED = Fault("401", instead=(401, {"WWW-Authenticate": "Bearer"}, {"error": "invalid_token"}))
 
@@ -121,8 +122,7 @@ def test_a_refresh_that_arrives_after_the_sign_out_changes_nothing(stack, person
     one.evaluate("""() => {
         globalThis.asked = auth.fetch("/api/echo").then((answer) => answer.status, (error) => error.code);
     }""")
-    one.wait_for_timeout(500)
-    assert len(stack.proxy.of("/auth/refresh")) >= 1
+    wait_until(lambda: stack.proxy.of("/auth/refresh"), "a refresh")
     two.evaluate("auth.logout()")
     assert one.evaluate("asked") == "signed_out"
     for page in (one, two):
@@ -234,6 +234,7 @@ def test_t080_tokens_are_in_memory_only_and_gone_after_the_sign_out(stack, perso
     # A 204 keeps the browser on the page, so that its memory can be looked at.
     stack.proxy.plan = lambda request: Fault(instead=(204, {}, b"")) if request.path == "/" else None
     other.click("#signout")
+    wait_until(lambda: not person.cookies(), "the cookie's end")
     page.wait_for_timeout(1000)
     for each in (page, other):
         memory = heap(each)
