@@ -52,9 +52,5 @@ static inline void ts_sha256(const unsigned char *bytes, size_t count, unsigned 
 // Gives a curve a table of multiples of its generator; 0 where it cannot. Deprecated since 3.0, where
 // OpenSSL's own curves bring theirs, and still there in 3.5; nothing else makes one for another point.
 static inline int ts_make_table(EC_GROUP *curve, BN_CTX *context) {
-#ifdef OPENSSL_NO_DEPRECATED_3_0
-  return 0;
-#else
   return EC_GROUP_precompute_mult(curve, context);
-#endif
 }

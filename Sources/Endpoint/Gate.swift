@@ -56,8 +56,8 @@ package final class Gate: Sendable {
     confirmer = Confirmer(store, log: log)
   }
 
-  /// Makes ready what deciding needs, so that the first request does not wait for OpenSSL's start
-  /// and for statements; what fails here will fail again where it is answered.
+  /// Makes ready what deciding needs, so that the first request waits neither for the multiples of a
+  /// key nor for statements; what fails here will fail again where it is answered.
   package func prepare() {
     keys.prepare()
     _ = try? store.marks()

@@ -17,10 +17,10 @@ import CCrypto
   /// The curve's, and freed with it.
   private let order: OpaquePointer
 
-  /// Computes the multiples, which takes as long as some hundred verifications, and 150 KB.
+  /// Computes the multiples, which takes as long as several hundred verifications, and 150 KB.
   ///
-  /// There are none of a point that is not on the curve, nor where OpenSSL cannot make them or comes
-  /// to another product with them than without.
+  /// There are none of a point that is not on the curve, nor where OpenSSL cannot make them, or comes
+  /// with them to another product than without for the one number that is tried.
   ///
   /// - Parameter coordinates: x and y of Q, 32 bytes each.
   init?(of coordinates: [[UInt8]]) {
@@ -42,11 +42,11 @@ import CCrypto
   private func makeTable(_ key: [UInt8]) -> Bool {
     guard let scratch = unsafe Scratch(curve) else { return false }
     let (context, some, other) = unsafe (scratch.context, scratch.sum, scratch.product)
-    let factor = unsafe BN_CTX_get(context)
-    return unsafe EC_POINT_oct2point(curve, some, key, key.count, context) == 1
+    // Any number of many digits will do; a random one would start all of OpenSSL.
+    let factor = unsafe scratch.number(sha256(key)[...])
+    return unsafe factor != nil && EC_POINT_oct2point(curve, some, key, key.count, context) == 1
       && EC_GROUP_set_generator(keyCurve, some, order, BN_value_one()) == 1
       && ts_make_table(keyCurve, context) == 1
-      && BN_rand_range(factor, order) == 1
       && EC_POINT_mul(curve, other, nil, some, factor, context) == 1
       && EC_POINT_mul(keyCurve, some, factor, nil, nil, context) == 1
       && EC_POINT_cmp(curve, some, other, context) == 0
@@ -75,7 +75,7 @@ import CCrypto
     let inverse = unsafe BN_CTX_get(context)
     let ofBase = unsafe BN_CTX_get(context)
     let ofKey = unsafe BN_CTX_get(context)
-    // Without memory, this and all that are asked for after it are nil.
+    // Once one is nil for want of memory, all later ones are: this is the last.
     guard let x = unsafe BN_CTX_get(context), let r = unsafe r, let s = unsafe s, let e = unsafe e
     else { return false }
     return unsafe isInRange(r) && isInRange(s)

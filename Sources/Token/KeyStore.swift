@@ -88,7 +88,8 @@ package final class KeyStore: Sendable {
 
   /// Makes ready what many verifications will need, now and for each key that comes later.
   ///
-  /// For a program that does little else: no request of it waits for OpenSSL's start.
+  /// For a program that does little else: of its requests, only the one that first sees a new key
+  /// waits for that.
   package func prepare() {
     prepares.store(true, ordering: .relaxed)
     current.prepare()

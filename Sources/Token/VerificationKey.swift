@@ -36,10 +36,11 @@ package final class VerificationKey: Sendable {
     kid = VerificationKey.thumbprint(algorithm, coordinates)
   }
 
-  /// Makes ready what many verifications will need: OpenSSL's context, and an ES256 key's multiples.
+  /// Makes ready what many verifications will need: an ES256 key's multiples, OpenSSL's context for
+  /// another, or where there are none.
   package func prepare() {
-    _ = context()
-    if !algorithm.isEdwards { _ = multiples.get { KeyMultiples(of: coordinates) } }
+    let multiples = algorithm.isEdwards ? nil : multiples.get { KeyMultiples(of: coordinates) }
+    if multiples == nil { _ = context() }
   }
 
   /// Whether its multiples are there.
@@ -69,20 +70,21 @@ package final class VerificationKey: Sendable {
   /// RFC 7515 §5.2, RFC 7518 §3.4 (ES256: exactly r and s of 32 bytes), RFC 8037 §3.1.
   package func verify(_ signature: ArraySlice<UInt8>, over message: ArraySlice<UInt8>) -> Bool {
     guard signature.count == 64 else { return false }
-    if let multiples = multiples.load() {
-      return multiples.verify(signature, of: sha256(message))
-    }
+    if let multiples = multiples.load() { return multiples.verify(signature, of: sha256(message)) }
     let presented = algorithm.isEdwards ? Array(signature) : ECDSASignature.der(signature)
-    guard let presented else { return false }
-    let isValid = unsafe context()?.withCopy { context in
+    guard let presented, let context = context() else { return false }
+    let isValid = unsafe context.withCopy { context in
       unsafe message.withUnsafeBufferPointer { message in
         unsafe EVP_DigestVerify(
           context, presented, presented.count, message.baseAddress, message.count) == 1
       }
     }
-    // A refused signature leaves its reason in the thread's queue, which nobody reads.
-    if isValid != true { ERR_clear_error() }
-    return isValid == true
+    guard isValid == true else {
+      // A refused signature leaves its reason in the thread's queue, which nobody reads.
+      ERR_clear_error()
+      return false
+    }
+    return true
   }
 
   /// The members that make the key, sorted by name: what is public, and what is thumbprinted.

@@ -1,7 +1,8 @@
 import Foundation
 import Testing
-import Token
 import Wire
+
+@testable import Token
 
 /// Random changes to valid tokens (T044); the seed is printed, and `TOKEN_SEED` repeats a run.
 ///
@@ -51,6 +52,8 @@ import Wire
   func `never verifies (T044)`(algorithm: SignatureAlgorithm, prepared: Bool) throws {
     let fixture = try Fixture(algorithm)
     if prepared { fixture.store.prepare() }
+    let readyCount = fixture.store.verifying.count(where: \.isPrepared)
+    #expect((readyCount > 0) == (prepared && algorithm == .es256))
     let seed = Self.environment["TOKEN_SEED"].flatMap(UInt64.init) ?? .random(in: 0 ... .max)
     print("\(algorithm.rawValue): \(Self.count) mutations, TOKEN_SEED=\(seed)")
     var random = Generator(state: seed)

@@ -108,6 +108,31 @@ import Testing
     #expect(accepted == [signature, r + negated(s)])
   }
 
+  /// What a signer cannot be made to sign, so that the digest is chosen here.
+  @Test func `adds points that are equal, opposite or none as they are added on paper`() throws {
+    // The x of 2 · G.
+    let doubleX = try bytes(
+      hex: "7cf27b188d034f7e8a52380304b51ac3c08969e277f21b35a60b48fc47669978")
+    // The key -G: the generator with its other y.
+    let opposite = try #require(
+      KeyMultiples(of: [
+        bytes(hex: "6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296"),
+        bytes(hex: "b01cbd1c01e58065711814b583f061e9d431cca994cea1313449bf97c840ae0a"),
+      ]))
+    // 1 · G + 1 · -G is no point.
+    #expect(!opposite.verify((doubleX + doubleX)[...], of: doubleX))
+    // -1 · G + 1 · -G = -2 · G, a point added to itself.
+    #expect(opposite.verify((doubleX + doubleX)[...], of: negated(doubleX[...])))
+    // 0 · G + 1 · Q = Q, for a digest that is zero, or the order and so zero.
+    let x = signer.verification.coordinates[0]
+    try #require(x.lexicographicallyPrecedes(Self.order))
+    for digest in [[UInt8](repeating: 0, count: 32), Self.order] {
+      #expect(multiples.verify((x + x)[...], of: digest))
+      #expect(multiples.verify((x + negated(x[...]))[...], of: digest))
+      #expect(!multiples.verify((x + [UInt8](repeating: 1, count: 32))[...], of: digest))
+    }
+  }
+
   @Test func `is none where the point is not on the curve, which then verifies nothing`() throws {
     var coordinates = signer.verification.coordinates
     coordinates[1][31] ^= 1

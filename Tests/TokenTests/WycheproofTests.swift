@@ -1,6 +1,7 @@
 import Testing
-import Token
 import Wire
+
+@testable import Token
 
 private struct Signatures: Decodable {
   struct Group: Decodable {
@@ -89,6 +90,7 @@ private struct WebCrypto: Decodable {
           algorithm: algorithm, coordinates: [bytes(hex: group.publicKey.pk)])
       }
       if prepared { key.prepare() }
+      #expect(key.isPrepared == (prepared && algorithm == .es256))
       for test in group.tests {
         let signature = try bytes(hex: test.sig)
         let message = try bytes(hex: test.msg)
@@ -131,6 +133,7 @@ private struct WebCrypto: Decodable {
       let key = try VerificationKey(
         algorithm: .es256, coordinates: [Array(point.prefix(32)), Array(point.suffix(32))])
       if prepared { key.prepare() }
+      #expect(key.isPrepared == prepared)
       for test in group.tests {
         let signature = try bytes(hex: test.sig)
         let message = try bytes(hex: test.msg)
