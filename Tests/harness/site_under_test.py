@@ -171,6 +171,18 @@ class Site:
         (self.dir / "nginx/sites" / name).write_text(text.replace("PORT", str(self.port)).replace("DIR", str(self.dir)))
         self.reload()
 
+    def add_site(self, name, body):
+        """One more server, NAME.localhost, under the certificate that is there."""
+        self.add_configuration(f"{name}.conf", f"""
+server {{
+  listen 127.0.0.1:PORT ssl http2;
+  server_name {name}.localhost;
+  ssl_certificate DIR/tls/cert.pem;
+  ssl_certificate_key DIR/tls/key.pem;
+  {body}
+}}
+""")
+
     def reload(self):
         nginx = ["nginx", "-p", f"{self.dir}/nginx/", "-c", f"{self.dir}/nginx/nginx.conf"]
         test = subprocess.run(nginx + ["-t", "-q"], capture_output=True, text=True, check=False)

@@ -96,27 +96,21 @@ def test_a_group_is_asked_for_at_each_request(site, user):
 
 
 SEVERAL = """
-server {
-  listen 127.0.0.1:PORT ssl http2;
-  server_name several.localhost;
-  ssl_certificate DIR/tls/cert.pem;
-  ssl_certificate_key DIR/tls/key.pem;
-  include tallystick/server/hygiene.conf;
-  include tallystick/server/check.conf;
-  include tallystick/server/errors.conf;
-  location / {
-    auth_request /tallystick/check/staff,ops;
-    include tallystick/location/guarded.conf;
-    include tallystick/location/identity-to-proxy.conf;
-    proxy_pass http://example_application;
-  }
+include tallystick/server/hygiene.conf;
+include tallystick/server/check.conf;
+include tallystick/server/errors.conf;
+location / {
+  auth_request /tallystick/check/staff,ops;
+  include tallystick/location/guarded.conf;
+  include tallystick/location/identity-to-proxy.conf;
+  proxy_pass http://example_application;
 }
 """
 
 
 def test_one_of_several_groups_is_enough(site, user):
     """T083: as the README has it; a name that only begins like one is none."""
-    site.add_configuration("several.conf", SEVERAL)
+    site.add_site("several", SEVERAL)
     assert is_denied(site.at("several.localhost", "/x"), error=False)
     for groups, status in (("", 403), ("staff", 200), ("ops,other", 200), ("staff,ops", 200), ("staffs,op", 403), ("other", 403)):
         site.admin("account", "groups", user.name, groups)
@@ -265,24 +259,15 @@ def test_what_the_administrator_ends_is_denied_at_the_next_request(site, user, c
 
 
 SOCKETS = """
-server {
-  listen 127.0.0.1:PORT ssl http2;
-  server_name sockets.localhost;
-  ssl_certificate DIR/tls/cert.pem;
-  ssl_certificate_key DIR/tls/key.pem;
-  include tallystick/server/errors.conf;
-  location = /tallystick/check {
-    internal;
-    include tallystick/location/check.conf;
-  }
-  location /live {
-    include tallystick/location/guard.conf;
-    include tallystick/location/identity-to-proxy.conf;
-    proxy_http_version 1.1;
-    proxy_set_header Upgrade $http_upgrade;
-    proxy_set_header Connection upgrade;
-    proxy_pass http://unix:DIR/run/live.sock;
-  }
+include tallystick/server/check.conf;
+include tallystick/server/errors.conf;
+location /live {
+  include tallystick/location/guard.conf;
+  include tallystick/location/identity-to-proxy.conf;
+  proxy_http_version 1.1;
+  proxy_set_header Upgrade $http_upgrade;
+  proxy_set_header Connection upgrade;
+  proxy_pass http://unix:DIR/run/live.sock;
 }
 """
 
@@ -309,7 +294,7 @@ def sockets(site):
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
-        site.add_configuration("sockets.conf", SOCKETS)
+        site.add_site("sockets", SOCKETS)
         yield came
         listener.shutdown(socket.SHUT_RDWR)
         thread.join()

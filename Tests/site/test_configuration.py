@@ -195,18 +195,12 @@ def test_the_running_configuration_is_the_shipped_one_but_for_paths_and_ports(fr
 def test_tokens_are_for_one_site_where_it_asks_for_that(fresh):
     """T101: the audience is the server's own, whatever the Host and the target say."""
     user = fresh.register()
-    fresh.add_configuration("third.conf", """
-server {
-  listen 127.0.0.1:PORT ssl http2;
-  server_name third.localhost;
-  ssl_certificate DIR/tls/cert.pem;
-  ssl_certificate_key DIR/tls/key.pem;
-  set $tallystick_audience https://third.localhost;
-  include tallystick/server/hygiene.conf;
-  include tallystick/server/check.conf;
-  include tallystick/server/errors.conf;
-  location /private/ { include tallystick/location/guard.conf; root "%s"; }
-}
+    fresh.add_site("third", """
+set $tallystick_audience https://third.localhost;
+include tallystick/server/hygiene.conf;
+include tallystick/server/check.conf;
+include tallystick/server/errors.conf;
+location /private/ { include tallystick/location/guard.conf; root "%s"; }
 """ % (SHIPPED / "site"))
     assert fresh.at("second.localhost", "/private/", headers=user.bearer).status_code == 200
     for headers in (user.bearer, user.bearer | {"X-Forwarded-Host": "localhost"}):

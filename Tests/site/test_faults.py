@@ -17,21 +17,15 @@ from site_under_test import GUARDED, Site
 from waiting import wait_until
 
 KEPT = """
-server {
-  listen 127.0.0.1:PORT ssl http2;
-  server_name kept.localhost;
-  ssl_certificate DIR/tls/cert.pem;
-  ssl_certificate_key DIR/tls/key.pem;
-  include tallystick/server/errors.conf;
-  location = /tallystick/check {
-    internal;
-    include tallystick/location/check.conf;
-    include tallystick/location/check-keepalive.conf;
-  }
-  location /public/ {
-    include tallystick/location/guard.conf;
-    proxy_pass http://example_application;
-  }
+include tallystick/server/errors.conf;
+location = /tallystick/check {
+  internal;
+  include tallystick/location/check.conf;
+  include tallystick/location/check-keepalive.conf;
+}
+location /public/ {
+  include tallystick/location/guard.conf;
+  proxy_pass http://example_application;
 }
 """
 
@@ -48,7 +42,7 @@ def unchecked():
         (folder / "check").chmod(0o755)
         running = Site(folder=folder)
         try:
-            running.add_configuration("kept.conf", KEPT)
+            running.add_site("kept", KEPT)
             yield running
         finally:
             running.close()

@@ -125,24 +125,18 @@ def test_identities_do_not_mix_under_load(site):
 
 
 FASTCGI_SITE = """
-server {
-  listen 127.0.0.1:PORT ssl http2;
-  server_name fastcgi.localhost;
-  ssl_certificate DIR/tls/cert.pem;
-  ssl_certificate_key DIR/tls/key.pem;
-  include tallystick/server/check.conf;
-  include tallystick/server/errors.conf;
-  location /app/ {
-    include tallystick/location/guard.conf;
-    include tallystick/location/fastcgi.conf;
-    include tallystick/location/identity-to-fastcgi.conf;
-    fastcgi_pass unix:DIR/run/application.sock;
-  }
-  location /open/ {
-    include tallystick/location/fastcgi.conf;
-    include tallystick/location/identity-cleared-fastcgi.conf;
-    fastcgi_pass unix:DIR/run/application.sock;
-  }
+include tallystick/server/check.conf;
+include tallystick/server/errors.conf;
+location /app/ {
+  include tallystick/location/guard.conf;
+  include tallystick/location/fastcgi.conf;
+  include tallystick/location/identity-to-fastcgi.conf;
+  fastcgi_pass unix:DIR/run/application.sock;
+}
+location /open/ {
+  include tallystick/location/fastcgi.conf;
+  include tallystick/location/identity-cleared-fastcgi.conf;
+  fastcgi_pass unix:DIR/run/application.sock;
 }
 """
 
@@ -151,7 +145,7 @@ def test_a_fastcgi_application_is_told_too(site, alice):
     """T088, T089, T181, T212, for applications behind fastcgi_pass."""
     application = Responder(
         site.dir / "run/application.sock", lambda params, body: b"Content-Type: text/plain\r\n\r\nseen")
-    site.add_configuration("fastcgi.conf", FASTCGI_SITE)
+    site.add_site("fastcgi", FASTCGI_SITE)
     spoofed = SPOOFED | {"Proxy": "http://root"}
     assert site.at("fastcgi.localhost", "/app/x", headers=spoofed).status_code == 401
     assert site.at("fastcgi.localhost", "/app/x", headers=spoofed | alice.bearer).text == "seen"
