@@ -1,4 +1,5 @@
-// What Swift cannot import from OpenSSL 3: macros with arguments, and variadic functions.
+// What Swift cannot import from OpenSSL 3, or warns of: macros with arguments, variadic functions,
+// deprecated ones.
 #pragma once
 #include <openssl/bio.h>
 #include <openssl/bn.h>

@@ -42,7 +42,7 @@ import CCrypto
   private func makeTable(_ key: [UInt8]) -> Bool {
     guard let scratch = unsafe Scratch(curve) else { return false }
     let (context, some, other) = unsafe (scratch.context, scratch.sum, scratch.product)
-    // Any number of many digits will do; a random one would start all of OpenSSL.
+    // Any number of many digits will do.
     let factor = unsafe scratch.number(sha256(key)[...])
     return unsafe factor != nil && EC_POINT_oct2point(curve, some, key, key.count, context) == 1
       && EC_GROUP_set_generator(keyCurve, some, order, BN_value_one()) == 1

@@ -40,7 +40,7 @@ package final class VerificationKey: Sendable {
   ///
   /// Both, though multiples alone would do: without the context `check` was measured to hold 1 MB
   /// more after load (`tools/bench check`).
-  package func prepare() {
+  func prepare() {
     _ = context()
     if !algorithm.isEdwards { _ = multiples.get { KeyMultiples(of: coordinates) } }
   }
