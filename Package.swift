@@ -33,16 +33,38 @@ let package = Package(
     .target(name: "PasswordHash", dependencies: ["Accounts", "Threads", "CArgon2", "CSystem"]),
     .target(name: "Store", dependencies: ["Accounts", "Threads", "CSQLite", "CSystem"]),
     .target(name: "FastCGI", dependencies: ["Wire", "Threads", "CFastCGI", "CSystem"]),
+    .target(name: "Configuration", dependencies: ["Accounts"]),
     .target(
-      name: "Endpoint",
-      dependencies: ["Wire", "Accounts", "Threads", "Token", "FastCGI", "CSystem"]),
-    .target(name: "SignIn", dependencies: ["Accounts", "Endpoint", "PasswordHash"]),
+      name: "Logging", dependencies: ["Configuration", "FastCGI", "Threads", "Wire", "CSystem"]),
+    .target(name: "Launch", dependencies: ["Accounts", "Configuration", "FastCGI", "CSystem"]),
+    .target(
+      name: "Authentication", dependencies: ["Accounts", "Configuration", "Token", "CSystem"]),
+    .target(
+      name: "PasswordLogin", dependencies: ["Accounts", "Configuration", "PasswordHash"]),
+    .target(
+      name: "Routes",
+      dependencies: [
+        "Accounts", "Authentication", "Configuration", "FastCGI", "Launch", "Logging", "Threads",
+        "Token", "Wire", "CSystem",
+      ]),
+    .target(
+      name: "AuthRequest",
+      dependencies: [
+        "Accounts", "Authentication", "Configuration", "FastCGI", "Launch", "Logging", "Routes",
+        "Threads", "Token", "Wire",
+      ]),
   ]
     + programs.map { program in
       .executableTarget(
         name: program.name,
-        dependencies: ["Wire", "Accounts", "Token", "FastCGI", "Endpoint", "CSystem"]
-          + (program.store ? ["Store"] : []) + (program.hashing ? ["PasswordHash", "SignIn"] : []))
+        dependencies: [
+          "Accounts", "Authentication", "Configuration", "Launch", "Logging", "Token", "Wire",
+        ]
+          + (program.name == "check" ? ["AuthRequest"] : [])
+          + (program.name == "tallystick" ? ["FastCGI", "CSystem"] : [])
+          + (program.name == "tallystick" ? [] : ["Routes"])
+          + (program.store ? ["Store"] : [])
+          + (program.hashing ? ["PasswordHash", "PasswordLogin"] : []))
     } + [
       .testTarget(name: "WireTests", dependencies: ["Wire"]),
       .testTarget(name: "ThreadsTests", dependencies: ["Threads"]),
@@ -51,9 +73,26 @@ let package = Package(
       .testTarget(name: "PasswordHashTests", dependencies: ["PasswordHash", "Accounts"]),
       .testTarget(name: "StoreTests", dependencies: ["Store", "Accounts"]),
       .testTarget(name: "FastCGITests", dependencies: ["FastCGI", "Threads", "Wire"]),
+      .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
+      .testTarget(name: "LoggingTests", dependencies: ["Logging"]),
       .testTarget(
-        name: "EndpointTests",
-        dependencies: ["Endpoint", "FastCGI", "Token", "Wire", "Accounts", "Store", "CSystem"]),
+        name: "AuthenticationTests",
+        dependencies: ["Accounts", "Authentication", "Configuration", "Token"]),
+      .testTarget(
+        name: "RouteTests",
+        dependencies: [
+          "Accounts", "Authentication", "Configuration", "FastCGI", "Logging", "Routes", "Token",
+          "Wire",
+        ]),
+      .testTarget(
+        name: "AuthRequestTests",
+        dependencies: [
+          "Accounts", "AuthRequest", "Authentication", "Configuration", "FastCGI", "Logging",
+          "Routes", "Store", "Token", "CSystem",
+        ]),
+      .testTarget(
+        name: "PasswordLoginTests",
+        dependencies: ["Accounts", "PasswordHash", "PasswordLogin", "Store", "Threads"]),
     ],
   swiftLanguageModes: [.v6]
 )

@@ -45,6 +45,8 @@ package struct Presented: Equatable, Sendable {
   package let account: AccountID
   package let version: Int64
   package let generation: Int64
+  package let issuedAt: NumericDate
+  package let isBound: Bool
   package let time: NumericDate
   package let reuseWindow: Duration
 
@@ -53,16 +55,21 @@ package struct Presented: Equatable, Sendable {
   ///   - account: The token's `sub`.
   ///   - version: The token's `ver`.
   ///   - generation: The token's `gen`.
+  ///   - issuedAt: The token's `iat`.
+  ///   - isBound: Whether the companion of this session came with it.
   ///   - time: When it was presented.
   ///   - reuseWindow: How long a confirmed session still answers the token before the live one.
   package init(
     session: SessionID, account: AccountID, version: Int64, generation: Int64,
+    issuedAt: NumericDate = NumericDate(seconds: 0), isBound: Bool = true,
     at time: NumericDate, reuseWindow: Duration
   ) {
     self.session = session
     self.account = account
     self.version = version
     self.generation = generation
+    self.issuedAt = issuedAt
+    self.isBound = isBound
     self.time = time
     self.reuseWindow = reuseWindow
   }

@@ -19,7 +19,7 @@ package struct PasswordPolicy: Sendable {
   ///   - minimum: The fewest code points.
   ///   - context: Other words it must neither be nor contain, lower-case: the site's name.
   /// - Throws: The refusal that names the rule.
-  package func admit(
+  package func validate(
     _ password: Password, for username: Username, minimum: Int, context: [String] = []
   ) throws(Refusal) {
     guard password.codePointCount >= minimum else {

@@ -11,11 +11,10 @@ func answerCGI(_ options: ServeOptions, _ handler: BatchHandler) {
   let parameters = environmentParameters()
   let declared = DeclaredLength(parameters, maximum: options.maximumBody)
   let request = Request(parameters: parameters, body: readBody(declared))
-  var bytes: [UInt8] = []
-  for response in respond(to: [request], handler) where !response.write(to: &bytes) {
-    options.log(.refused("an answer that cannot be written"))
+  for response in respond(to: [request], handler) {
+    if !response.isFaithful { options.log(.refused("an answer that cannot be written")) }
+    writeAll(response.bytes, to: STDOUT_FILENO)
   }
-  writeAll(bytes, to: STDOUT_FILENO)
 }
 
 /// The environment, duplicates and all.

@@ -9,7 +9,6 @@ package struct Response: Sendable {
   package var status: Int
   package var headers: [(name: String, value: String)]
   package var body: [UInt8]
-  private var prepared: [UInt8]?
 
   package init(
     status: Int, headers: [(name: String, value: String)] = [], body: [UInt8] = []
@@ -19,19 +18,14 @@ package struct Response: Sendable {
     self.body = body
   }
 
-  /// The same response with its bytes made now, for one that is given often.
-  ///
-  /// Headers and body are in the bytes alone then; what is added afterwards is not sent.
-  package func preparedOnce() -> Response {
-    var response = self
+  /// The bytes of this response, made once, for one that is given often or made beside the loop
+  /// that sends it.
+  package func encoded() -> EncodedResponse {
     var bytes: [UInt8] = []
-    _ = write(to: &bytes)
-    // Exactly as much storage as they need.
-    response.prepared = Array(bytes[...])
-    // They are in the bytes; what is remembered thousandfold is not kept twice.
-    response.headers = []
-    response.body = []
-    return response
+    let isFaithful = write(to: &bytes)
+    // Exactly as much storage as they need: some are remembered by the thousand.
+    return EncodedResponse(
+      status: isFaithful ? status : 500, bytes: Array(bytes[...]), isFaithful: isFaithful)
   }
 
   /// Appends the CGI form of the response: header block and body.
@@ -43,11 +37,7 @@ package struct Response: Sendable {
   ///
   /// RFC 3875 §6.
   @discardableResult
-  package func write(to bytes: inout [UInt8]) -> Bool {
-    if let prepared {
-      bytes.append(contentsOf: prepared)
-      return true
-    }
+  func write(to bytes: inout [UInt8]) -> Bool {
     guard isWritable else {
       bytes.append(contentsOf: "Status: 500 Internal Server Error\r\n".utf8)
       bytes.append(contentsOf: "Content-Length: 0\r\n\r\n".utf8)
@@ -85,6 +75,15 @@ package struct Response: Sendable {
         isToken(header.name) && isFieldValue(header.value) && !isName(header.name, "status")
       }
   }
+}
+
+/// A response as it is sent: nothing can be added to it any more.
+package struct EncodedResponse: Sendable {
+  package let status: Int
+  /// The CGI form: header block and body.
+  package let bytes: [UInt8]
+  /// False if the response was not fit to be sent and a bare 500 stands in its place.
+  let isFaithful: Bool
 }
 
 /// RFC 9110 §5.1: a field name is a token.

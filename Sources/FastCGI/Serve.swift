@@ -20,7 +20,9 @@ let exitSystemFailure: Int32 = 111
 package func serve(
   _ options: ServeOptions, arguments: [String], _ handler: @escaping Handler
 ) -> Never {
-  serve(options, arguments: arguments, together: { requests in requests.map(handler) })
+  serve(
+    options, arguments: arguments,
+    together: { requests in requests.map { handler($0).encoded() } })
 }
 
 /// Serves requests until SIGTERM or SIGINT, those that came together at once; or answers one CGI

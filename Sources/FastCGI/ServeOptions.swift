@@ -71,4 +71,4 @@ package typealias Handler = @Sendable (Request) -> Response
 ///
 /// `.events` gives it all that one wake-up has read, so that what many ask is asked once; elsewhere
 /// it is given one at a time. It never throws.
-package typealias BatchHandler = @Sendable ([Request]) -> [Response]
+package typealias BatchHandler = @Sendable ([Request]) -> [EncodedResponse]

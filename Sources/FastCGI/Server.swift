@@ -38,7 +38,7 @@ package final class Server: Sendable {
   }
 
   /// One response for each request, in their order.
-  func respond(to requests: [Request]) -> [Response] {
+  func respond(to requests: [Request]) -> [EncodedResponse] {
     FastCGI.respond(to: requests, handler)
   }
 
@@ -53,10 +53,10 @@ package final class Server: Sendable {
 /// One response for each request, in their order.
 ///
 /// A handler that gives another number has mixed them up: nobody gets anybody's answer.
-func respond(to requests: [Request], _ handler: BatchHandler) -> [Response] {
+func respond(to requests: [Request], _ handler: BatchHandler) -> [EncodedResponse] {
   let responses = handler(requests)
   guard responses.count == requests.count else {
-    return requests.map { _ in Response(status: 500) }
+    return requests.map { _ in Response(status: 500).encoded() }
   }
   return responses
 }

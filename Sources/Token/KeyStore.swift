@@ -104,6 +104,9 @@ package final class KeyStore: Sendable {
   /// The public keys.
   var verifying: [VerificationKey] { current.set.keys.map(\.key) }
 
+  /// The secret of refresh tokens and session bindings; empty if this program only verifies.
+  var refreshSecret: [UInt8] { current.refreshSecret }
+
   private var current: Keys { keys.withLock { $0 } }
 
   /// Signs an access token.

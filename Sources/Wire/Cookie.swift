@@ -5,19 +5,16 @@ package enum Cookie {
   /// The values of every cookie of exactly this name, in the order sent.
   ///
   /// Names are compared with their case: browsers guard the prefix `__Secure-` in any case, but
-  /// only the exact name is ours (RFC 6265bis §5.4).
+  /// only the exact name is ours (RFC 6265bis §5.4). Browsers separate pairs by `; ` and put
+  /// nothing around `=`. So a tab before a name, or a space before `=`, makes another name: some
+  /// browsers let a script set such a cookie where the prefix protects ours.
   package static func values(named name: String, in header: [UInt8]) -> [[UInt8]] {
     header.split(separator: UInt8(ascii: ";")).compactMap { pair in
+      let pair = pair.drop { $0 == UInt8(ascii: " ") }
       guard let equals = pair.firstIndex(of: UInt8(ascii: "=")),
-        trimmed(pair[..<equals]).elementsEqual(name.utf8)
+        pair[..<equals].elementsEqual(name.utf8)
       else { return nil }
-      return Array(trimmed(pair[(equals + 1)...]))
+      return Array(pair[(equals + 1)...])
     }
-  }
-
-  private static func trimmed(_ bytes: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
-    var rest = bytes.drop { $0 == 0x20 || $0 == 0x09 }
-    while let last = rest.last, last == 0x20 || last == 0x09 { rest.removeLast() }
-    return rest
   }
 }

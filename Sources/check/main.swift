@@ -4,7 +4,11 @@
 // parameters that only nginx sets, and by the client's `Authorization`.
 
 import Accounts
-import Endpoint
+import AuthRequest
+import Authentication
+import Configuration
+import Launch
+import Routes
 import Store
 import Token
 
@@ -12,7 +16,7 @@ let settings = Settings.load()
 let keys = orExit(try KeyStore(directory: settings.keys, signing: false))
 let store = orExit(try SQLiteStore(at: settings.database))
 
-serveCheck(settings: settings, keys: keys, store: store) { call, token, standing in
+serveAuthRequests(settings: settings, keys: keys, store: store) { call, token, standing in
   let caller = try call.caller(token, standing)
   try call.require(caller.account)
   return caller

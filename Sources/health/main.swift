@@ -1,7 +1,9 @@
 // GET /auth/health: whether this host can serve: 204 if the store and the keys can be read, or
 // 503. It says nothing else, and `check` does not ask it.
 
-import Endpoint
+import Configuration
+import Launch
+import Routes
 import Store
 import Token
 

@@ -2,7 +2,9 @@
 //
 // RFC 7517 §5. It reads public halves only, and no store.
 
-import Endpoint
+import Configuration
+import Launch
+import Routes
 import Token
 
 let settings = Settings.load()

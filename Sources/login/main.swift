@@ -4,35 +4,43 @@
 // the client may already have is neither continued nor merged (7.2.4).
 
 import Accounts
-import Endpoint
-import PasswordHash
-import SignIn
+import Authentication
+import Configuration
+import Launch
+import Logging
+import PasswordLogin
+import Routes
 import Store
 import Token
 
 let settings = Settings.load()
 let keys = orExit(try KeyStore(directory: settings.keys, signing: true))
 let store = orExit(try SQLiteStore(at: settings.database))
-let passwords = orExit(try Passwords())
+let passwords = orExit(try PasswordVerifier())
 
-serve(.post, settings: settings, keys: keys, reading: .json, threads: Passwords.threads) { call in
+serve(
+  .post, settings: settings, keys: keys, reading: .json, threads: PasswordVerifier.threads
+) { call in
   let members = try call.members("username", "password")
   let password = try call.password(members[1])
   let attempt = Attempt(presenting: members[0], from: call.network)
-  try call.admit(attempt, store)
-
   let found = try Username(members[0]).flatMap { try store.credentials(named: $0) }
-  guard try passwords.verify(password, found), let found, !found.account.isDisabled else {
-    throw try call.refusal(counting: attempt, account: found?.account.id, .loginFailed, store)
+
+  let guess = try passwords.judge(password, attempt, found, in: store, at: call.time) { damage in
+    call.noteDamagedHash(of: found?.account.id, damage)
   }
+  try call.requireRight(guess, attempt, account: found?.account.id, .loginFailed)
+  guard let found else { throw Refusal.invalidCredentials }
 
   let account = found.account
-  let session = try call.newSession(for: account.id, version: account.version)
+  let session = try Session(
+    of: account.id, version: account.version, for: call.client, at: call.time,
+    under: call.settings)
   let start = Start(
     session: session, attempt: attempt, verified: found,
     newHash: try passwords.rehash(password, found),
     maximumSessions: call.settings.maximumSessions)
   let outcome = try store.start(start, at: call.time)
-  let standing = try call.began(outcome, session, account, .loginSucceeded)
-  return .tokens(try call.tokens(for: standing, keys, withCookie: true))
+  let standing = try call.started(outcome, session, account, .loginSucceeded)
+  return try call.tokens(for: standing, keys, setting: .all)
 }

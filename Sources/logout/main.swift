@@ -1,10 +1,13 @@
-// POST /auth/logout: ends this session and clears the cookie; 204 whatever was presented.
+// POST /auth/logout: ends this session and clears the session's cookies; 204 whatever was presented.
 //
 // An expired access token will do: who holds it may end what it stood for, and nothing else. No
 // difference shows whether there was a session (OWASP ASVS 5.0 7.4.1).
 
 import Accounts
-import Endpoint
+import Configuration
+import Launch
+import Logging
+import Routes
 import Store
 import Token
 
@@ -14,11 +17,11 @@ let store = orExit(try SQLiteStore(at: settings.database))
 
 serve(.post, settings: settings, keys: keys) { call in
   guard let token = try? call.accessToken(keys, allowingExpired: true) else {
-    return .done(clearingCookie: true)
+    return .done(clearingCookies: true)
   }
   let claims = token.claims
   if try store.endSession(claims.session, of: claims.subject) {
     call.note(.loggedOut, account: claims.subject, session: claims.session)
   }
-  return .done(clearingCookie: true)
+  return .done(clearingCookies: true)
 }

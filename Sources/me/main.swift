@@ -1,7 +1,10 @@
 // GET /auth/me: who the access token speaks for.
 
 import Accounts
-import Endpoint
+import Authentication
+import Configuration
+import Launch
+import Routes
 import Store
 import Token
 import Wire

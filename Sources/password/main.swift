@@ -5,9 +5,12 @@
 // no session: a stolen access token must not become a way to guess.
 
 import Accounts
-import Endpoint
-import PasswordHash
-import SignIn
+import Authentication
+import Configuration
+import Launch
+import Logging
+import PasswordLogin
+import Routes
 import Store
 import Token
 
@@ -15,35 +18,37 @@ let settings = Settings.load()
 let keys = orExit(try KeyStore(directory: settings.keys, signing: true))
 let store = orExit(try SQLiteStore(at: settings.database))
 let policy = orExit(try PasswordPolicy(settings))
-let passwords = orExit(try Passwords())
+let passwords = orExit(try PasswordVerifier())
 
-serve(.post, settings: settings, keys: keys, reading: .json, threads: Passwords.threads) { call in
+serve(
+  .post, settings: settings, keys: keys, reading: .json, threads: PasswordVerifier.threads
+) { call in
   let caller = try call.caller(keys, store)
   let members = try call.members("current_password", "new_password")
   let current = try call.password(members[0])
   let new = try call.password(members[1])
   let attempt = Attempt(presenting: caller.account.username.text, from: call.network)
-  try call.admit(attempt, store)
-
   guard let found = try store.credentials(of: caller.account.id) else { throw Refusal.invalidToken }
-  guard try passwords.verify(current, found) else {
-    throw try call.refusal(counting: attempt, account: caller.account.id, .passwordRefused, store)
+
+  let guess = try passwords.judge(current, attempt, found, in: store, at: call.time) { damage in
+    call.noteDamagedHash(of: found.account.id, damage)
   }
-  // A ban that came meanwhile wins before any answer would tell that the guess was right.
-  try call.admit(attempt, store)
+  try call.requireRight(guess, attempt, account: caller.account.id, .passwordRefused)
   guard new != current else {
     throw Refusal.invalidRequest("The new password is the current one.")
   }
-  try policy.admit(new, for: caller.account.username, in: call.settings)
+  try policy.validate(new, for: caller.account.username, under: call.settings)
 
   let account = caller.account.withRaisedVersion
-  let session = try call.newSession(for: account.id, version: account.version)
+  let session = try Session(
+    of: account.id, version: account.version, for: call.client, at: call.time,
+    under: call.settings)
   let start = Start(
     session: session, attempt: attempt,
     verified: Credentials(account: caller.account, passwordHash: found.passwordHash),
     newHash: try passwords.hash(new), maximumSessions: call.settings.maximumSessions)
   let outcome = try store.changePassword(start, at: call.time)
   guard outcome != .outdated else { throw Refusal.invalidToken }
-  let standing = try call.began(outcome, session, account, .passwordChanged)
-  return .tokens(try call.tokens(for: standing, keys, withCookie: true))
+  let standing = try call.started(outcome, session, account, .passwordChanged)
+  return try call.tokens(for: standing, keys, setting: .all)
 }

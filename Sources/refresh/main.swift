@@ -1,10 +1,14 @@
 // POST /auth/refresh: spends a refresh token for the next one and a new access token.
 //
 // RFC 6749 §6; rotation and reuse detection, RFC 9700 §4.14.2. A refusal neither sets nor clears
-// the cookie: answered late, it would delete a newer one.
+// the session's cookies: answered late, it would delete newer ones.
 
 import Accounts
-import Endpoint
+import Authentication
+import Configuration
+import Launch
+import Logging
+import Routes
 import Store
 import Token
 
@@ -13,35 +17,34 @@ let keys = orExit(try KeyStore(directory: settings.keys, signing: true))
 let store = orExit(try SQLiteStore(at: settings.database))
 
 serve(.post, settings: settings, keys: keys) { call in
-  switch call.refreshCookie(keys) {
-  case .one(let token):
-    return .question(call.presenting(token))
+  switch try call.refreshToken(keys) {
+  case .one(let token, isBound: let isBound):
+    return .question(call.presenting(token, isBound: isBound))
   case .several:
-    call.note(.cookieDuplicate)
+    call.noteLimited(.cookieDuplicate, reason: "tokens of several sessions, none of them bound")
     fallthrough
   case .none:
-    return .answer(.refused(.invalidToken, cookies: call.cookiesAgainstPlanting))
+    return .answer(
+      .refused(.invalidToken, clearingPlanted: call.clearingPlantedCookies(hasOwn: false)))
   }
 } deciding: { presented in
   try store.refresh(presented)
 } answering: { call, presented, outcome in
-  let planted = call.cookiesAgainstPlanting
   switch outcome {
   case .granted(let rotation, let standing):
     // The session's own end may have come with a shorter setting.
     let end = standing.session.refreshExpiry(lifetime: call.settings.refreshLifetime)
     guard call.time < end else { break }
     call.note(.refreshed, about: presented, reason: "\(rotation)")
-    var tokens = try call.tokens(for: standing, keys, withCookie: rotation != .keep)
-    // Ours last: a browser that takes the two for one keeps the good one.
-    tokens.cookies = planted + tokens.cookies
-    return .tokens(tokens)
+    return try call.refreshed(standing, keys, rotation, wasBound: presented.isBound)
   case .reuse:
     call.note(.refreshReuse, .warning, about: presented)
   case .refused:
-    call.note(.refreshRefused, about: presented)
+    call.noteLimited(
+      .refreshRefused, account: presented.account, session: presented.session,
+      reason: "the session has ended, or the token is not bound to this browser")
   case .failed(let error):
     throw error
   }
-  return .refused(.invalidToken, cookies: planted)
+  return .refused(.invalidToken, clearingPlanted: call.clearingPlantedCookies(hasOwn: false))
 }

@@ -1,12 +1,15 @@
 // POST /auth/register: creates an account where registration is open, and signs it in.
 //
-// OWASP ASVS 5.0 6.2 for the password; whether a name is taken cannot be hidden here, but it
+// OWASP ASVS 5.0 6.2 for the password. Whether a name is taken cannot be hidden here, but it
 // takes as long to find out as to register.
 
 import Accounts
-import Endpoint
-import PasswordHash
-import SignIn
+import Authentication
+import Configuration
+import Launch
+import Logging
+import PasswordLogin
+import Routes
 import Store
 import Token
 
@@ -14,17 +17,21 @@ let settings = Settings.load()
 let keys = orExit(try KeyStore(directory: settings.keys, signing: true))
 let store = orExit(try SQLiteStore(at: settings.database))
 let policy = orExit(try PasswordPolicy(settings))
-let passwords = orExit(try Passwords())
+let passwords = orExit(try PasswordVerifier())
 
-serve(.post, settings: settings, keys: keys, reading: .json, threads: Passwords.threads) { call in
+serve(
+  .post, settings: settings, keys: keys, reading: .json, threads: PasswordVerifier.threads
+) { call in
   guard call.settings.isRegistrationOpen else { throw Refusal.registrationClosed }
   let members = try call.members("username", "password")
   guard let username = Username(members[0]) else { throw Refusal.invalidUsername }
   let password = try call.password(members[1])
-  try policy.admit(password, for: username, in: call.settings)
+  try policy.validate(password, for: username, under: call.settings)
 
-  let account = try call.newAccount(named: username)
-  let session = try call.newSession(for: account.id, version: account.version)
+  let account = try Account(named: username, at: call.time)
+  let session = try Session(
+    of: account.id, version: account.version, for: call.client, at: call.time,
+    under: call.settings)
   // Hashed before the name is looked up: a taken name answers no sooner.
   let credentials = Credentials(account: account, passwordHash: try passwords.hash(password))
   guard try store.register(credentials, starting: session, network: call.network) else {
@@ -33,5 +40,5 @@ serve(.post, settings: settings, keys: keys, reading: .json, threads: Passwords.
   }
   call.note(.registered, account: account.id, session: session.id, username: username)
   let standing = Standing(session: session, account: account)
-  return .tokens(try call.tokens(for: standing, keys, withCookie: true), created: true)
+  return try call.tokens(for: standing, keys, setting: .all, created: true)
 }

@@ -1,7 +1,11 @@
 // POST /auth/revoke: signs out everywhere, by raising the account's token version.
 
 import Accounts
-import Endpoint
+import Authentication
+import Configuration
+import Launch
+import Logging
+import Routes
 import Store
 import Token
 
@@ -13,5 +17,5 @@ serve(.post, settings: settings, keys: keys) { call in
   let caller = try call.caller(keys, store)
   guard try store.revoke(caller.account.id) != nil else { throw Refusal.invalidToken }
   call.note(.revoked, account: caller.account.id, session: caller.session.id)
-  return .done(clearingCookie: true)
+  return .done(clearingCookies: true)
 }

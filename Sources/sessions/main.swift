@@ -3,7 +3,11 @@
 // A foreign session and an unknown one are answered alike (OWASP ASVS 5.0 8.2.2).
 
 import Accounts
-import Endpoint
+import Authentication
+import Configuration
+import Launch
+import Logging
+import Routes
 import Store
 import Token
 import Wire

@@ -1,7 +1,10 @@
 import Accounts
-import Endpoint
+import Authentication
+import Configuration
+import Launch
+import Logging
 import PasswordHash
-import SignIn
+import PasswordLogin
 import Store
 import Token
 import Wire
@@ -17,14 +20,13 @@ let accountCommands = [
     let groups = try groups(arguments.options["--groups"] ?? "")
     let store = try Context.store()
     let hash = try newHash(for: username, settings)
-    guard let id = AccountID(try Random.identifier()) else { throw Refusal.internalError }
-    let account = Account(id: id, username: username, groups: groups, createdAt: Clock.now())
+    let account = try Account(named: username, groups: groups, at: Clock.now())
     let credentials = Credentials(account: account, passwordHash: hash)
     guard try store.register(credentials, starting: nil, network: nil) else {
       throw Refusal.usernameTaken
     }
     Context.note("account add", account: account)
-    printLine("added \(username), \(id)")
+    printLine("added \(username), \(account.id)")
   },
   Command(
     path: ["account", "list"], options: [.json], summary: "list all accounts"
@@ -127,6 +129,6 @@ private func newHash(for username: Username, _ settings: Settings) throws -> Str
   guard let password = Password(try readPassword(twice: true)) else {
     throw Refused(line: "a password has at most \(Password.maximumByteCount) bytes")
   }
-  try policy.admit(password, for: username, in: settings)
-  return try Passwords().hash(password)
+  try policy.validate(password, for: username, under: settings)
+  return try PasswordVerifier().hash(password)
 }

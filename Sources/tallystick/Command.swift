@@ -1,5 +1,7 @@
 import Accounts
-import Endpoint
+import Configuration
+import Launch
+import Logging
 
 /// An option of a command; one with a value takes it from the next word.
 struct Option: Sendable {
@@ -115,7 +117,7 @@ struct Command: Sendable {
     } catch let error as SettingError {
       printError(error.line)
       return 100
-    } catch let error as any Explained {
+    } catch let error as any LoggableError {
       printError(error.reason)
       return 111
     } catch {

@@ -1,7 +1,9 @@
 import Accounts
-import Endpoint
+import Configuration
+import Launch
+import Logging
 import PasswordHash
-import SignIn
+import PasswordLogin
 import Store
 import Token
 import Wire

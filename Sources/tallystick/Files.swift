@@ -1,6 +1,8 @@
-import Endpoint
+import Configuration
 import FastCGI
 import Glibc
+import Launch
+import Logging
 
 /// The whole contents of a file; nil if it cannot be read or has more than 64 MiB.
 func readFile(_ path: String) -> [UInt8]? {

@@ -1,5 +1,7 @@
 import Accounts
-import Endpoint
+import Configuration
+import Launch
+import Logging
 import PasswordHash
 import Store
 import Token

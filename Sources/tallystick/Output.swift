@@ -1,7 +1,9 @@
 import Accounts
-import Endpoint
+import Configuration
 import FastCGI
 import Glibc
+import Launch
+import Logging
 import Wire
 
 /// Prints a line on standard output.

@@ -1,5 +1,8 @@
 import Accounts
-import Endpoint
+import Authentication
+import Configuration
+import Launch
+import Logging
 import Store
 import Wire
 

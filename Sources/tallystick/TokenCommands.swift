@@ -1,7 +1,8 @@
 import Accounts
-import Endpoint
-import FastCGI
-import SignIn
+import Authentication
+import Configuration
+import Launch
+import Logging
 import Store
 import Token
 import Wire
@@ -18,18 +19,19 @@ let tokenCommands = [
     guard let found = try store.credentials(of: account.id), !account.isDisabled else {
       throw Refused(line: "\(account.username) is disabled")
     }
-    let call = try Call(
-      Request.none, settings: settings, log: Context.log(), at: Clock.now())
-    let session = try call.newSession(for: account.id, version: account.version)
+    let now = Clock.now()
+    let session = try Session(
+      of: account.id, version: account.version, for: Client(address: "", userAgent: ""), at: now,
+      under: settings)
     let start = Start(
       session: session, attempt: Attempt(presenting: account.username.text, from: .unknown),
       verified: found, newHash: nil, maximumSessions: settings.maximumSessions)
-    guard case .started = try store.start(start, at: call.time) else {
+    guard case .started = try store.start(start, at: now) else {
       throw Refused(line: "the account is banned or was changed just now")
     }
     Context.note("token issue", account: account, session: session.id)
     let standing = Standing(session: session, account: account)
-    printLine(try call.tokens(for: standing, keys, withCookie: false).accessToken)
+    printLine(try keys.accessToken(for: standing, at: now, under: settings).text)
   },
   Command(
     path: ["token", "verify"], options: [.json],
@@ -39,19 +41,7 @@ let tokenCommands = [
     let keys = try KeyStore(directory: settings.keys, signing: false)
     let store = try Context.store()
     let line = readLine(strippingNewline: true) ?? ""
-    let token: VerifiedAccessToken
-    do throws(TokenError) {
-      token = try keys.verifyAccess(
-        Array(line.utf8), issuer: settings.issuer.text, audience: settings.audience,
-        at: Clock.now(), leeway: settings.leeway, maximumLifetime: settings.accessLifetime)
-    } catch {
-      throw Refused(line: "not valid: \(error.reason)")
-    }
-    let claims = token.claims
-    guard let standing = try store.standing(of: claims.session),
-      standing.honours(account: claims.subject, version: claims.version, at: Clock.now()),
-      standing.honours(generation: claims.generation)
-    else { throw Refused(line: "not valid: its session has ended or its version is outdated") }
+    let claims = try callerClaims(of: Array(line.utf8), keys, store, settings)
     printTable(
       ["username", "sub", "sid", "gen", "ver", "expires_at"],
       [
@@ -62,3 +52,22 @@ let tokenCommands = [
       ], asJSON: arguments.has("--json"))
   },
 ]
+
+/// The claims of an access token that counts, as `check` would decide.
+private func callerClaims(
+  of token: [UInt8], _ keys: KeyStore, _ store: SQLiteStore, _ settings: Settings
+) throws -> AccessClaims {
+  let now = Clock.now()
+  let verified: VerifiedAccessToken
+  do throws(TokenError) {
+    verified = try keys.verify(token, under: settings, at: now)
+  } catch {
+    throw Refused(line: "not valid: \(error.reason)")
+  }
+  let standing = try store.standing(of: verified.claims.session)
+  do throws(AccessTokenRejection) {
+    return try authenticate(verified, standing, at: now).token.claims
+  } catch {
+    throw Refused(line: "not valid: \(error.reason)")
+  }
+}

@@ -5,7 +5,9 @@
 // setting, 111 failing system. Passwords come from a prompt or standard input, never from an
 // argument: arguments show in the list of processes.
 
-import Endpoint
+import Configuration
+import Launch
+import Logging
 
 let commands =
   initCommands + accountCommands + sessionCommands + banCommands + keyCommands + tokenCommands
@@ -14,19 +16,19 @@ let commands =
 var words = Array(CommandLine.arguments.dropFirst())
 if words.isEmpty || words[0] == "--help" || words[0] == "help" {
   printLine(Command.overview(commands))
-  Endpoint.exit(words.isEmpty ? 100 : 0)
+  Launch.exit(words.isEmpty ? 100 : 0)
 }
 guard let command = commands.first(where: { words.starts(with: $0.path) }) else {
   let group = commands.filter { $0.path.first == words[0] }
   if !group.isEmpty, words.count == 1 || words[1] == "--help" {
     printLine(Command.overview(group))
-    Endpoint.exit(words.count == 1 ? 100 : 0)
+    Launch.exit(words.count == 1 ? 100 : 0)
   }
-  Endpoint.exit(100, "no command \(quoted(words.joined(separator: " "))); see tallystick --help")
+  Launch.exit(100, "no command \(quoted(words.joined(separator: " "))); see tallystick --help")
 }
 words.removeFirst(command.path.count)
 if words.prefix(while: { $0 != "--" }).contains("--help") {
   printLine(command.help)
-  Endpoint.exit(0)
+  Launch.exit(0)
 }
-Endpoint.exit(command.execute(words))
+Launch.exit(command.execute(words))

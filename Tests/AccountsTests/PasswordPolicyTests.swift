@@ -15,7 +15,7 @@ import Testing
     let password = try #require(Password(text))
     let username = try #require(Username(username))
     do throws(Refusal) {
-      try policy.admit(password, for: username, minimum: minimum, context: context)
+      try policy.validate(password, for: username, minimum: minimum, context: context)
       return nil
     } catch {
       #expect(error.status == 422)

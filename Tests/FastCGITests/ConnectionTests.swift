@@ -97,7 +97,7 @@ private let kinds: [ServeOptions.Kind] = [.threads, .events]
       together: { requests in
         gate.note(requests.map(name).joined(separator: " "))
         if requests.map(name) == ["hold"] { gate.pass() }
-        return requests.map { Response(status: 200, body: Array(name($0).utf8)) }
+        return requests.map { Response(status: 200, body: Array(name($0).utf8)).encoded() }
       })
     // The first holds the loop while the others arrive.
     let first = try server.connect()
@@ -119,7 +119,7 @@ private let kinds: [ServeOptions.Kind] = [.threads, .events]
     let server = try TestServer(
       kind,
       together: { requests in
-        requests.flatMap { _ in [Response(status: 204), Response(status: 204)] }
+        (requests + requests).map { _ in Response(status: 204).encoded() }
       })
     let answer = try server.exchange(Records.request(["NAME": "x"]))
     #expect(answer?.statusLine == "Status: 500 Internal Server Error")

@@ -131,7 +131,7 @@ struct `The password policy with Debian's list` {
     let strict = PasswordPolicy { _ in false }
     func isLongEnough(_ text: String) -> Bool {
       guard let password = Password(text), let name = Username("alice") else { return false }
-      return (try? strict.admit(password, for: name, minimum: 15)) != nil
+      return (try? strict.validate(password, for: name, minimum: 15)) != nil
     }
     let turtles = Array("🐢🦉🌋🎷🥝🧲🪐🛶🐙🦔🍄🌵🧩🪁🎻")
     #expect(isLongEnough(String(turtles)))
@@ -143,6 +143,6 @@ struct `The password policy with Debian's list` {
     _ text: String, name: String = "nobody.here", context: [String] = []
   ) -> Bool {
     guard let password = Password(text), let username = Username(name) else { return false }
-    return (try? policy.admit(password, for: username, minimum: 8, context: context)) != nil
+    return (try? policy.validate(password, for: username, minimum: 8, context: context)) != nil
   }
 }

@@ -56,11 +56,9 @@ final class Connection {
   }
 
   /// Puts the answer to the request that is ready behind the output, and decides what follows it.
-  ///
-  /// - Returns: False if a bare 500 stands in the place of what was to be answered.
-  func answer(_ response: Response) -> Bool {
+  func answer(_ response: EncodedResponse) {
     takeReplies()
-    let isWritten = pending.appendAnswer(response, request: reader.request.id)
+    pending.appendAnswer(response, request: reader.request.id)
     if reader.request.phase == .early {
       fate = .lingering
     } else if !reader.request.keepsConnection {
@@ -68,7 +66,6 @@ final class Connection {
     }
     reader.finishRequest()
     isUsed = true
-    return isWritten
   }
 
   /// Puts the reader's replies behind the output.

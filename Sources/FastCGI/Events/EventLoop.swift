@@ -131,7 +131,7 @@ import Glibc
     // One of them may have been dropped since, or its place have been taken.
     let complete = ready.filter { $0.isOpen && $0.reader.request.isReady }
     ready.removeAll(keepingCapacity: true)
-    let excess = Response(status: server.options.excessStatus)
+    let excess = Response(status: server.options.excessStatus).encoded()
     for connection in complete where connection.reader.request.isOverflowing {
       answer(connection, excess)
     }
@@ -149,7 +149,7 @@ import Glibc
   ///
   /// The requests share the storage of their connections, and are gone when this returns: so it is
   /// used again for the next ones.
-  private func responses(to connections: [Connection]) -> [Response] {
+  private func responses(to connections: [Connection]) -> [EncodedResponse] {
     server.respond(
       to: connections.map { connection in
         let request = connection.reader.request
@@ -157,8 +157,9 @@ import Glibc
       })
   }
 
-  private func answer(_ connection: Connection, _ response: Response) {
-    if !connection.answer(response) {
+  private func answer(_ connection: Connection, _ response: EncodedResponse) {
+    connection.answer(response)
+    if !response.isFaithful {
       server.options.log(.refused("an answer that cannot be written"))
     }
     if isStopping && connection.fate == .kept { connection.fate = .closed }

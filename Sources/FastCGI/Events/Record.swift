@@ -80,12 +80,11 @@ extension [UInt8] {
   /// - Parameters:
   ///   - response: What is answered.
   ///   - request: The request's id.
-  /// - Returns: False if the response could not be written and a bare 500 stands in its place.
-  mutating func appendAnswer(_ response: Response, request: UInt16) -> Bool {
+  mutating func appendAnswer(_ response: EncodedResponse, request: UInt16) {
     let start = count
     appendHeader(RecordType.output, request: request, length: 0)
-    let isWritten = response.write(to: &self)
-    let length = count - start - Record.headerLength
+    append(contentsOf: response.bytes)
+    let length = response.bytes.count
     if length <= Record.maximumContent {
       // The usual case: the answer was written where it belongs, only its length is filled in.
       let padding = -length & 7
@@ -94,13 +93,11 @@ extension [UInt8] {
       self[start + 6] = UInt8(padding)
       for _ in 0..<padding { append(0) }
     } else {
-      let content = Array(self[(start + Record.headerLength)...])
       removeSubrange(start...)
-      appendOutput(content, request: request)
+      appendOutput(response.bytes, request: request)
     }
     appendHeader(RecordType.output, request: request, length: 0)
     appendEnd(.requestComplete, request: request)
-    return isWritten
   }
 
   /// Appends output that needs several records.

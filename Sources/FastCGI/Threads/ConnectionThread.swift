@@ -14,7 +14,6 @@ import Threads
   private let pool: ThreadedResponder
   /// libfcgi's streams point back to it, so it must not move.
   private let request: UnsafeMutablePointer<FCGX_Request>
-  private var buffer: [UInt8] = []
   private var keepsConnection = false
   /// Part of the input was not read, and would be taken for the beginning of the next request.
   private var hasUnread = false
@@ -128,7 +127,7 @@ import Threads
     let parameters = readParameters()
     guard parameters.byteCount <= server.options.maximumParameters else {
       hasUnread = true
-      send(Response(status: server.options.excessStatus))
+      send(Response(status: server.options.excessStatus).encoded())
       return
     }
     guard let body = readBody(parameters) else {
@@ -179,12 +178,11 @@ import Threads
   }
 
   /// Writes an answer: in one write(2), with the end of the request, if it fits into 8 KiB.
-  private func send(_ response: Response) {
-    buffer.removeAll(keepingCapacity: true)
-    if !response.write(to: &buffer) {
+  private func send(_ response: EncodedResponse) {
+    if !response.isFaithful {
       server.options.log(.refused("an answer that cannot be written"))
     }
-    unsafe buffer.withUnsafeBytes { bytes in
+    unsafe response.bytes.withUnsafeBytes { bytes in
       _ = unsafe FCGX_PutStr(bytes.baseAddress, Int32(bytes.count), request.pointee.out)
     }
     unsafe FCGX_Finish_r(request)

@@ -68,7 +68,7 @@ final class TestServer {
       idleTimeout: idleTimeout
     ) { event in events.list.withLock { $0.append(event) } }
     let server = try Server(options, listener: Listener(path: path)) { requests in
-      together?(requests) ?? requests.map(handler)
+      together?(requests) ?? requests.map { handler($0).encoded() }
     }
     self.server = server
     thread = try startThread(stackSize: 1 << 20) {

@@ -1,0 +1,76 @@
+// An access token that `check` sees proves that its generation reached the client. That is worth
+// a write, but not worth a wait: the write happens beside the loop, for all that gathered
+// meanwhile, at most once a session and generation. If a confirmation is lost, one replay is
+// treated as a retry; reuse is then detected one step later.
+
+package import Accounts
+import Configuration
+import Glibc
+package import Logging
+import Threads
+import Wire
+
+/// Confirms generations in the background.
+package final class GenerationConfirmer: Sendable {
+  private struct Pending {
+    var seen: [SessionID: Int64] = [:]
+    var isRunning = false
+  }
+
+  /// How many sessions may wait; beyond it they are seen again with their next new token.
+  private static let capacity = 10_000
+
+  private let store: any AccountStore
+  private let log: Log
+  private let pending = Locked(Pending())
+  /// Held while a batch is on its way to the disk, so that who flushes waits for it.
+  private let writing = Locked(false)
+
+  package init(_ store: any AccountStore, log: Log) {
+    self.store = store
+    self.log = log
+  }
+
+  /// Notes that a token of this generation was seen; it never waits and never fails.
+  package func note(_ session: SessionID, _ generation: Int64) {
+    let mustStart = pending.withLock { pending in
+      guard pending.seen.count < GenerationConfirmer.capacity else { return false }
+      pending.seen[session] = max(generation, pending.seen[session] ?? 0)
+      defer { pending.isRunning = true }
+      return !pending.isRunning
+    }
+    guard mustStart else { return }
+    // A thread that lives as long as there is something to write.
+    if let thread = try? startThread(hidesSignals: true, { self.flush() }) {
+      pthread_detach(thread)
+    } else {
+      pending.withLock { $0.isRunning = false }
+    }
+  }
+
+  /// Writes what was noted, and returns when it is written or the store cannot take it.
+  package func flush() {
+    writing.withLock { isWriting in
+      isWriting = true
+      defer { isWriting = false }
+      writePending()
+    }
+  }
+
+  private func writePending() {
+    while true {
+      let batch = pending.withLock { pending in
+        let batch = pending.seen
+        pending.seen = [:]
+        if batch.isEmpty { pending.isRunning = false }
+        return batch
+      }
+      guard !batch.isEmpty else { return }
+      do throws(StoreError) {
+        try store.confirm(batch.map { (session: $0.key, generation: $0.value) })
+      } catch {
+        log.write(.warning, .unavailable, ["reason": .string("confirming: \(error.reason)")])
+      }
+    }
+  }
+}

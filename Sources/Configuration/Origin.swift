@@ -1,0 +1,67 @@
+/// An https origin in its canonical spelling: `https://host` or `https://host:port`.
+///
+/// RFC 6454 §6.2. Canonical means lower-case, no default port, no path: what a browser sends in
+/// `Origin`, so that comparing bytes is comparing origins.
+package struct Origin: Hashable, Sendable, CustomStringConvertible {
+  package let text: String
+  /// The host without its port; an IPv6 address in brackets.
+  package let host: String
+
+  /// Takes the canonical spelling alone; nil for anything else.
+  package init?(_ text: String) {
+    let scheme = "https://"
+    guard text.utf8.count <= 255, text.utf8.starts(with: scheme.utf8) else { return nil }
+    let rest = Array(text.utf8.dropFirst(scheme.utf8.count))
+    let isBracketed = rest.first == UInt8(ascii: "[")
+    let hostEnd =
+      isBracketed
+      ? rest.firstIndex(of: UInt8(ascii: "]")).map { $0 + 1 }
+      : rest.firstIndex(of: UInt8(ascii: ":")) ?? rest.count
+    guard let hostEnd, Origin.isHost(rest[..<hostEnd], bracketed: isBracketed) else { return nil }
+    if hostEnd < rest.count {
+      let port = String(decoding: rest[(hostEnd + 1)...], as: UTF8.self)
+      guard rest[hostEnd] == UInt8(ascii: ":"), let number = UInt16(port), number > 0,
+        number != 443, String(number) == port
+      else { return nil }
+    }
+    self.text = text
+    host = String(decoding: rest[..<hostEnd], as: UTF8.self)
+  }
+
+  package var description: String { text }
+
+  /// The host itself and the domains above it that a cookie could name, the longest first.
+  ///
+  /// A sibling can plant a cookie for any of them. None for an address or a single label.
+  package var cookieDomains: [String] {
+    let labels = host.split(separator: ".", omittingEmptySubsequences: false)
+    guard labels.count >= 2, let last = labels.last, !last.utf8.allSatisfy(isDigit),
+      !host.utf8.starts(with: "[".utf8)
+    else { return [] }
+    return (0...(labels.count - 2)).map { labels[$0...].joined(separator: ".") }
+  }
+
+  private static func isHost(_ host: ArraySlice<UInt8>, bracketed: Bool) -> Bool {
+    if bracketed {
+      return host.count > 4
+        && host.dropFirst().dropLast().allSatisfy { byte in
+          isDigit(byte) || byte == UInt8(ascii: ":")
+            || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(byte)
+        }
+    }
+    return host.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+      .allSatisfy { label in
+        (1...63).contains(label.count) && label.first != UInt8(ascii: "-")
+          && label.last != UInt8(ascii: "-")
+          && label.allSatisfy { byte in
+            isDigit(byte) || byte == UInt8(ascii: "-")
+              || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
+          }
+      }
+  }
+}
+
+/// Whether a byte is an ASCII digit.
+package func isDigit(_ byte: UInt8) -> Bool {
+  (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+}

@@ -1,0 +1,4 @@
+import Accounts
+
+extension HashingError: LoggableError {}
+extension BlocklistError: LoggableError {}

@@ -1,0 +1,23 @@
+package import Accounts
+package import Configuration
+package import PasswordHash
+
+extension PasswordPolicy {
+  /// The policy of these settings, with the blocklist of the state directory.
+  ///
+  /// - Throws: `BlocklistError` if there is no usable list: no password is set without one.
+  package init(_ settings: Settings) throws(BlocklistError) {
+    let list = try Blocklist(at: settings.blocklist)
+    self.init { word in list.contains(word) }
+  }
+
+  /// Holds a new password to the settings that are in force for a request.
+  ///
+  /// - Throws: The refusal that names the rule.
+  package func validate(
+    _ password: Password, for username: Username, under settings: Settings
+  ) throws(Refusal) {
+    try validate(
+      password, for: username, minimum: settings.passwordMinimum, context: settings.siteNames)
+  }
+}

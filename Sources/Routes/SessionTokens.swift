@@ -1,0 +1,109 @@
+package import Accounts
+package import Authentication
+package import Configuration
+import FastCGI
+package import Logging
+package import Token
+
+/// The cookies that go out with an access token.
+package enum SessionCookies: Sendable {
+  /// None: the browser has them.
+  case none
+  /// The refresh token.
+  case refreshToken
+  /// The refresh token and its companion: a session begins.
+  case all
+}
+
+extension Call {
+  /// The answer with a new access token, and the cookies that the client needs.
+  ///
+  /// - Parameters:
+  ///   - standing: The session as it is stored, and its account.
+  ///   - keys: Sign.
+  ///   - cookies: Which cookies go out.
+  ///   - planted: `Set-Cookie` values that go before them.
+  ///   - created: Whether the account was created by this request, which makes it a 201.
+  /// - Returns: The answer.
+  /// - Throws: `TokenError`, `RandomError`: nothing can be signed for now.
+  package func tokens(
+    for standing: Standing, _ keys: KeyStore, setting cookies: SessionCookies,
+    after planted: [String] = [], created: Bool = false
+  ) throws -> Answer {
+    let session = standing.session
+    let access = try keys.accessToken(for: standing, at: time, under: settings)
+    var headers = planted
+    if cookies != .none {
+      let refresh = try keys.refreshToken(of: session, at: time, under: settings)
+      headers.append(
+        RefreshCookie.storing(refresh.text, seconds: refresh.lifetime, path: cookiePath))
+    }
+    if cookies == .all {
+      let binding = try keys.binding(of: session.id)
+      headers.append(BindingCookie.storing(binding.text, seconds: session.expiresAt - time))
+    }
+    return .tokens(
+      TokensAnswer(
+        accessToken: access.text, expiresIn: access.lifetime, account: standing.account,
+        cookies: headers), created: created)
+  }
+
+  /// The answer to a refresh.
+  ///
+  /// The companion goes out too where the request lacked it, which only a session from before
+  /// there were companions may. Cookies that a sibling planted are deleted first: a browser that
+  /// takes one of those for ours keeps the good one, which comes last.
+  package func refreshed(
+    _ standing: Standing, _ keys: KeyStore, _ rotation: Rotation, wasBound: Bool
+  ) throws -> Answer {
+    let cookies: SessionCookies = !wasBound ? .all : rotation == .keep ? .none : .refreshToken
+    return try tokens(
+      for: standing, keys, setting: cookies, after: clearingPlantedCookies(hasOwn: true))
+  }
+
+  /// The refresh token among this request's cookies.
+  ///
+  /// Values that do not verify count as absent: a sibling host can plant any number of them.
+  package func refreshToken(_ keys: KeyStore) throws(TokenError) -> PresentedRefreshToken {
+    var verified: [VerifiedRefreshToken] = []
+    var refused: TokenError?
+    for value in RefreshCookie.values(in: request.parameters) {
+      do throws(TokenError) {
+        verified.append(
+          try keys.verifyRefresh(value, issuer: settings.issuer.text, at: time))
+      } catch {
+        refused = error
+      }
+    }
+    if let refused { noteLimited(.refreshRefused, reason: refused.reason) }
+    return try PresentedRefreshToken(
+      among: verified, bindings: BindingCookie.values(in: request.parameters)
+    ) { session throws(TokenError) in try keys.binding(of: session) }
+  }
+
+  /// A verified refresh token as the store is asked about it.
+  package func presenting(_ token: VerifiedRefreshToken, isBound: Bool) -> Presented {
+    let claims = token.claims
+    return Presented(
+      session: claims.session, account: claims.subject, version: claims.version,
+      generation: claims.generation, issuedAt: claims.issuedAt, isBound: isBound, at: time,
+      reuseWindow: settings.reuseWindow)
+  }
+
+  /// Writes a log line about a refresh token.
+  package func note(
+    _ event: LogEvent, _ level: LogLevel = .info, about presented: Presented, reason: String? = nil
+  ) {
+    note(event, level, account: presented.account, session: presented.session, reason: reason)
+  }
+
+  /// The `Set-Cookie` values that delete planted refresh cookies.
+  ///
+  /// - Parameter hasOwn: Whether one of the cookies is the browser's own; any other was planted.
+  /// - Returns: The headers' values; none if the request brought no other cookie of this name.
+  package func clearingPlantedCookies(hasOwn: Bool) -> [String] {
+    let count = RefreshCookie.values(in: request.parameters).count
+    guard count > (hasOwn ? 1 : 0) else { return [] }
+    return RefreshCookie.clearingPlanted(path: cookiePath, issuer: settings.issuer)
+  }
+}

@@ -1,0 +1,5 @@
+import Accounts
+
+extension KeyError: LoggableError {}
+extension TokenError: LoggableError {}
+extension RandomError: LoggableError {}

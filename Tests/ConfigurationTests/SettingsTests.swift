@@ -1,0 +1,129 @@
+import Testing
+
+@testable import Configuration
+
+private func settings(_ variables: [String: String]) throws(SettingError) -> Settings {
+  var all = ["TALLYSTICK_ISSUER": "https://auth.example.test"]
+  all.merge(variables) { $1 }
+  return try Settings { all[$0] }
+}
+
+@Suite struct `The settings` {
+  @Test func `have the contract's defaults`() throws {
+    let settings = try settings([:])
+    #expect(settings.state == "/var/lib/tallystick")
+    #expect(settings.audience == "https://auth.example.test")
+    #expect(settings.accessLifetime == .seconds(900))
+    #expect(settings.refreshLifetime == .seconds(604_800))
+    #expect(settings.sessionLifetime == .seconds(7_776_000))
+    #expect(settings.reuseWindow == .seconds(10))
+    #expect(settings.leeway == .seconds(2))
+    #expect(!settings.isRegistrationOpen)
+    #expect(settings.passwordMinimum == 8)
+    #expect(settings.maximumSessions == 100)
+    #expect(settings.allowedOrigins.isEmpty)
+    #expect(settings.logLevel == .info)
+  }
+
+  @Test func `need an issuer`() {
+    #expect(throws: SettingError.self) { try Settings { _ in nil } }
+    #expect(throws: SettingError.self) { try settings(["TALLYSTICK_ISSUER": ""]) }
+  }
+
+  @Test(arguments: [
+    ("TALLYSTICK_ISSUER", "http://auth.example.test"), ("TALLYSTICK_ISSUER", "https://a/"),
+    ("TALLYSTICK_STATE", "relative/path"), ("TALLYSTICK_ACCESS_LIFETIME", "15"),
+    ("TALLYSTICK_ACCESS_LIFETIME", "-15m"), ("TALLYSTICK_ACCESS_LIFETIME", "0s"),
+    ("TALLYSTICK_ACCESS_LIFETIME", "1.5h"), ("TALLYSTICK_REFRESH_LIFETIME", "401d"),
+    ("TALLYSTICK_REUSE_WINDOW", "10 s"), ("TALLYSTICK_LEEWAY", "6s"),
+    ("TALLYSTICK_REGISTRATION", "Open"), ("TALLYSTICK_REGISTRATION", ""),
+    ("TALLYSTICK_PASSWORD_MIN", "7"), ("TALLYSTICK_PASSWORD_MIN", "+8"),
+    ("TALLYSTICK_MAX_SESSIONS", "0"), ("TALLYSTICK_ALLOWED_ORIGINS", "*"),
+    ("TALLYSTICK_ALLOWED_ORIGINS", "https://ok.test https://no.test/"),
+    ("TALLYSTICK_AUDIENCE", "two words"), ("TALLYSTICK_LOG_LEVEL", "loud"),
+  ])
+  func `that are wrong are refused by name, value and what is allowed`(
+    variable: String, value: String
+  ) throws {
+    let error = #expect(throws: SettingError.self) { try settings([variable: value]) }
+    #expect(error?.variable == variable)
+    #expect(error?.line.contains(variable) == true)
+    #expect(error?.line.contains("\n") == false)
+  }
+
+  @Test(arguments: [
+    ("90s", 90), ("15m", 900), ("12h", 43_200), ("7d", 604_800), ("0s", 0),
+  ])
+  func `read durations in whole units`(text: String, seconds: Int64) {
+    #expect(wholeSeconds(text) == seconds)
+  }
+
+  @Test(arguments: ["", "s", "10", "1 m", "1M", "١s", "9999999999999s", "1m30s", "0x1s"])
+  func `refuse anything else as a duration`(text: String) {
+    #expect(wholeSeconds(text) == nil)
+  }
+
+  @Test func `may be adjusted by the parameters of a request`() throws {
+    let base = try settings([:])
+    let changed = try base.overridden(by: [
+      ("TALLYSTICK_REGISTRATION", "open"), ("TALLYSTICK_AUDIENCE", "https://api.example.test"),
+    ])
+    #expect(changed.isRegistrationOpen)
+    #expect(changed.audience == "https://api.example.test")
+    #expect(changed.issuer == base.issuer)
+  }
+
+  @Test func `keep the audience equal to an issuer that a request's parameters give`() throws {
+    let changed = try settings([:]).overridden(by: [
+      ("TALLYSTICK_ISSUER", "https://other.example.test")
+    ])
+    #expect(changed.audience == "https://other.example.test")
+  }
+
+  @Test func `take no path from the parameters of a request`() throws {
+    let base = try settings([:])
+    #expect(try base.overridden(by: [("TALLYSTICK_STATE", "/tmp")]) == base)
+  }
+
+  @Test func `refuse a parameter that is wrong or stands twice`() throws {
+    let base = try settings([:])
+    #expect(throws: SettingError.self) {
+      try base.overridden(by: [("TALLYSTICK_LEEWAY", "1h")])
+    }
+    #expect(throws: SettingError.self) {
+      try base.overridden(by: [("TALLYSTICK_LEEWAY", "1s"), ("TALLYSTICK_LEEWAY", "1s")])
+    }
+  }
+}
+
+/// RFC 6454 §6.2.
+@Suite struct `An origin` {
+  @Test(arguments: [
+    "https://localhost", "https://localhost:8443", "https://auth.example.test",
+    "https://127.0.0.1:8443", "https://[::1]:8443", "https://xn--bcher-kva.example",
+  ])
+  func `in its canonical spelling is accepted`(text: String) {
+    #expect(Origin(text)?.text == text)
+  }
+
+  @Test(arguments: [
+    "", "null", "*", "http://localhost", "https://", "https:///", "https://localhost/",
+    "https://localhost:443", "https://localhost:0", "https://localhost:08443",
+    "https://localhost:65536", "https://localhost:", "https://LOCALHOST", "https://a b",
+    "https://user@host", "https://a..b", "https://-a.test", "https://a_b.test",
+    "https://host?x", "https://host#x", "https://b\u{fc}cher.test", "https://[::1", "HTTPS://a",
+  ])
+  func `in any other spelling is not`(text: String) {
+    #expect(Origin(text) == nil)
+  }
+
+  @Test func `names the domains a sibling could plant a cookie for`() {
+    #expect(
+      Origin("https://a.auth.example.test")?.cookieDomains == [
+        "a.auth.example.test", "auth.example.test", "example.test",
+      ])
+    #expect(Origin("https://localhost:8443")?.cookieDomains == [])
+    #expect(Origin("https://127.0.0.1")?.cookieDomains == [])
+    #expect(Origin("https://[::1]")?.cookieDomains == [])
+  }
+}
