@@ -5,40 +5,6 @@
 // stops many networks that try one account, but never a network from which the owner has logged
 // in before: so nobody can lock an owner out for good. OWASP ASVS 5.0 6.1.1, 6.3.1.
 
-/// The part of an address that counts as one client: an IPv4 address, or the /64 of an IPv6 one.
-package struct Network: Hashable, Sendable, CustomStringConvertible {
-  package let text: String
-
-  /// An IPv4 address, 4 bytes.
-  package init?(ipv4 bytes: [UInt8]) {
-    guard bytes.count == 4 else { return nil }
-    self.init(text: bytes.map { String($0) }.joined(separator: "."))
-  }
-
-  /// An IPv6 address, 16 bytes; one that maps an IPv4 address counts as that.
-  package init?(ipv6 bytes: [UInt8]) {
-    guard bytes.count == 16 else { return nil }
-    if bytes.prefix(10).allSatisfy({ $0 == 0 }), bytes[10] == 0xff, bytes[11] == 0xff {
-      self.init(text: bytes.suffix(4).map { String($0) }.joined(separator: "."))
-      return
-    }
-    let groups = stride(from: 0, to: 8, by: 2).map { index in
-      String(UInt16(bytes[index]) << 8 | UInt16(bytes[index + 1]), radix: 16)
-    }
-    self.init(text: groups.joined(separator: ":") + "::/64")
-  }
-
-  /// Where no address is known: one client for all of those.
-  package static let unknown = Network(text: "unknown")
-
-  /// The text that an instance gave, as the store keeps it.
-  package init(text: String) {
-    self.text = text
-  }
-
-  package var description: String { text }
-}
-
 /// Who tries to log in as whom.
 package struct Attempt: Equatable, Sendable {
   /// The name as counted: lower-case and trimmed, so that spellings share one counter.
@@ -120,6 +86,16 @@ package struct AttemptCounter: Equatable, Sendable {
     return next.banned(at: now, limit: limit)
   }
 
+  /// The counter after the right password was given; nil where it is to be deleted.
+  ///
+  /// Only the pair is cleared: whoever knows one password must not be able to clear the counter of
+  /// a network, or of a name that others guess at.
+  package static func succeeding(
+    _ counter: AttemptCounter, at now: NumericDate, limit: AttemptLimit
+  ) -> AttemptCounter? {
+    limit.isClearedBySuccess ? nil : counter
+  }
+
   private func banned(at now: NumericDate, limit: AttemptLimit) -> AttemptCounter {
     AttemptCounter(
       failures: failures, windowStartedAt: windowStartedAt, bannedUntil: now + limit.ban)
@@ -137,11 +113,16 @@ package struct AttemptLimit: Equatable, Sendable {
   package let failures: Int64
   package let window: Duration
   package let ban: Duration
+  /// Whether the right password clears the counter.
+  package let isClearedBySuccess: Bool
 
-  package init(failures: Int64, window: Duration, ban: Duration) {
+  package init(
+    failures: Int64, window: Duration, ban: Duration, isClearedBySuccess: Bool = false
+  ) {
     self.failures = failures
     self.window = window
     self.ban = ban
+    self.isClearedBySuccess = isClearedBySuccess
   }
 
   /// The limit of each scope.
@@ -149,22 +130,11 @@ package struct AttemptLimit: Equatable, Sendable {
   /// NIST SP 800-63B-4 allows at most 100 consecutive failures on one account.
   package static func of(_ scope: AttemptKey.Scope) -> AttemptLimit {
     switch scope {
-    case .pair: AttemptLimit(failures: 5, window: .seconds(900), ban: .seconds(300))
+    case .pair:
+      AttemptLimit(
+        failures: 5, window: .seconds(900), ban: .seconds(300), isClearedBySuccess: true)
     case .network: AttemptLimit(failures: 100, window: .seconds(900), ban: .seconds(900))
     case .name: AttemptLimit(failures: 50, window: .seconds(3_600), ban: .seconds(900))
     }
-  }
-}
-
-/// A ban in force, as the administrator sees it.
-package struct Ban: Equatable, Sendable {
-  package let key: AttemptKey
-  package let failures: Int64
-  package let until: NumericDate
-
-  package init(key: AttemptKey, failures: Int64, until: NumericDate) {
-    self.key = key
-    self.failures = failures
-    self.until = until
   }
 }

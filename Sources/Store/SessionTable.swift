@@ -17,14 +17,13 @@ extension Connection {
     }
   }
 
-  /// The sessions of an account that have not reached their end, the newest first.
-  func sessions(of account: AccountID, at now: NumericDate) throws(StoreError) -> [Session] {
+  func sessions(of account: AccountID) throws(StoreError) -> [Session] {
     try all(
       """
       SELECT id, account, version, generation, confirmed, rotated_at, issued_at,
         created_at, last_used_at, expires_at, address, user_agent
-      FROM session WHERE account = ?1 AND expires_at > ?2 ORDER BY created_at DESC, ordinal DESC
-      """, .text(account.text), .integer(now.seconds)
+      FROM session WHERE account = ?1 ORDER BY ordinal DESC
+      """, .text(account.text)
     ) { row throws(StoreError) in
       guard let id = SessionID(try row.text(0)) else { throw .corrupt("session.id") }
       return try readSession(row, id, from: 1)
@@ -47,7 +46,6 @@ extension Connection {
       .integer(session.expiresAt.seconds), .text(session.address), .text(session.userAgent))
   }
 
-  /// Stores what refreshing or confirming a session changes.
   func update(_ session: Session) throws(StoreError) {
     try run(
       """
@@ -59,53 +57,26 @@ extension Connection {
       .integer(session.lastUsedAt.seconds))
   }
 
-  /// Ends one session; false if there is none.
   func delete(_ session: SessionID) throws(StoreError) -> Bool {
     try run("DELETE FROM session WHERE id = ?1", .text(session.text)) > 0
   }
 
-  /// Ends one session if it is this account's; false if there is none.
   func delete(_ session: SessionID, of account: AccountID) throws(StoreError) -> Bool {
     try run(
       "DELETE FROM session WHERE id = ?1 AND account = ?2", .text(session.text),
       .text(account.text)) > 0
   }
 
-  /// Ends every session of an account.
   func deleteSessions(of account: AccountID) throws(StoreError) {
     try run("DELETE FROM session WHERE account = ?1", .text(account.text))
   }
 
-  /// Ends sessions beyond the maximum, those unused longest first, never the one given.
-  ///
-  /// - Returns: Those that were still alive.
-  func evictSessions(
-    of account: AccountID, beyond maximum: Int, keeping session: SessionID, at now: NumericDate
-  ) throws(StoreError) -> [SessionID] {
-    try run(
-      "DELETE FROM session WHERE account = ?1 AND expires_at <= ?2 AND id <> ?3",
-      .text(account.text), .integer(now.seconds), .text(session.text))
-    let evicted = try all(
-      """
-      SELECT id FROM session WHERE account = ?1 AND id <> ?2
-      ORDER BY last_used_at DESC, ordinal DESC LIMIT -1 OFFSET ?3
-      """, .text(account.text), .text(session.text), .integer(Int64(max(0, maximum - 1)))
-    ) { row throws(StoreError) in
-      guard let id = SessionID(try row.text(0)) else { throw .corrupt("session.id") }
-      return id
-    }
-    for id in evicted { _ = try delete(id) }
-    return evicted.reversed()
+  func deleteSessions(endingBy time: NumericDate) throws(StoreError) -> Int {
+    try run("DELETE FROM session WHERE expires_at <= ?1", .integer(time.seconds))
   }
 
-  /// Deletes sessions past their end; how many.
-  func deleteSessions(endedBy now: NumericDate) throws(StoreError) -> Int {
-    try run("DELETE FROM session WHERE expires_at <= ?1", .integer(now.seconds))
-  }
-
-  /// Deletes sessions that were last refreshed before a date; how many.
-  func deleteSessions(unusedSince date: NumericDate) throws(StoreError) -> Int {
-    try run("DELETE FROM session WHERE last_used_at < ?1", .integer(date.seconds))
+  func deleteSessions(lastUsedBefore time: NumericDate) throws(StoreError) -> Int {
+    try run("DELETE FROM session WHERE last_used_at < ?1", .integer(time.seconds))
   }
 }
 

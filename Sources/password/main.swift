@@ -38,11 +38,11 @@ serve(.post, settings: settings, keys: keys, reading: .json, threads: Passwords.
 
   let account = caller.account.withRaisedVersion
   let session = try call.newSession(for: account.id, version: account.version)
-  let start = Start(
+  let change = PasswordChange(
     session: session, attempt: attempt,
     verified: Credentials(account: caller.account, passwordHash: found.passwordHash),
-    newHash: try passwords.hash(new), maximumSessions: call.settings.maximumSessions)
-  let outcome = try store.changePassword(start, at: call.time)
+    newHash: try passwords.hash(new))
+  let outcome = try store.changePassword(change, at: call.time)
   guard outcome != .outdated else { throw Refusal.invalidToken }
   let standing = try call.began(outcome, session, account, .passwordChanged)
   return .tokens(try call.tokens(for: standing, keys, withCookie: true))

@@ -33,9 +33,7 @@ import Testing
     let session = newSession(of: person.account, at: t(10))
     #expect(
       try bench.start(person, session, newHash: "new", at: t(10)) == .banned(seconds: 290))
-    let change = beginning(
-      person, newSession(of: person.account.withRaisedVersion, at: t(10)), newHash: "new",
-      at: t(10))
+    let change = changing(person, at: t(10))
     #expect(try bench.store.changePassword(change, at: t(10)) == .banned(seconds: 290))
     #expect(try bench.store.credentials(of: person.account.id) == person)
     #expect(try bench.store.standing(of: session.id) == nil)
@@ -72,6 +70,19 @@ import Testing
     // Guesses from there still lead to the ban of the pair.
     for _ in 0..<5 { _ = try bench.store.countFailure(alice, at: t(2)) }
     #expect(try bench.store.secondsBanned(alice, at: t(2)) == 300)
+  }
+
+  /// Where no address is known, all such clients are one network, which no account can own.
+  @Test(arguments: Engine.all)
+  func `ban the name also where no address is known, whoever logged in without one`(
+    engine: Engine
+  ) throws {
+    let bench = try Bench(engine)
+    let (person, _) = try bench.person()
+    _ = try bench.start(person, from: .unknown)
+    try banName("alice", in: bench.store, at: t(0))
+    let attempt = Attempt(presenting: "alice", from: .unknown)
+    #expect(try bench.store.secondsBanned(attempt, at: t(0)) != nil)
   }
 
   @Test(arguments: Engine.all)
