@@ -3,6 +3,7 @@
 /// A ban in force, as the administrator sees it.
 package struct Ban: Equatable, Sendable {
   package let key: AttemptKey
+  /// Wrong guesses in the window or in a row, whichever are more.
   package let failures: Int64
   package let until: NumericDate
 
@@ -95,7 +96,7 @@ extension AccountStore {
     }
     return counters.compactMap { key, counter in
       counter.secondsBanned(at: now, limit: .of(key.scope)).map { seconds in
-        Ban(key: key, failures: counter.failures, until: now + seconds)
+        Ban(key: key, failures: max(counter.failures, counter.inARow), until: now + seconds)
       }
     }
   }

@@ -8,6 +8,8 @@ package struct Presented: Equatable, Sendable {
   package let account: AccountID
   package let version: Int64
   package let generation: Int64
+  package let issuedAt: NumericDate
+  package let isBound: Bool
   package let time: NumericDate
   package let reuseWindow: Duration
 
@@ -16,16 +18,21 @@ package struct Presented: Equatable, Sendable {
   ///   - account: The token's `sub`.
   ///   - version: The token's `ver`.
   ///   - generation: The token's `gen`.
+  ///   - issuedAt: The token's `iat`.
+  ///   - isBound: Whether the request brought the companion cookie of this session.
   ///   - time: When it was presented.
   ///   - reuseWindow: How long a confirmed session still answers the token before the live one.
   package init(
     session: SessionID, account: AccountID, version: Int64, generation: Int64,
-    at time: NumericDate, reuseWindow: Duration
+    issuedAt: NumericDate = NumericDate(seconds: .max), isBound: Bool = true, at time: NumericDate,
+    reuseWindow: Duration
   ) {
     self.session = session
     self.account = account
     self.version = version
     self.generation = generation
+    self.issuedAt = issuedAt
+    self.isBound = isBound
     self.time = time
     self.reuseWindow = reuseWindow
   }
@@ -38,6 +45,10 @@ package struct Presented: Equatable, Sendable {
   /// - Returns: The decision; the store acts on it in the same transaction.
   package func decision(for found: Standing?) -> RefreshDecision {
     guard let found, found.honours(account: account, version: version, at: time) else {
+      return .refuse
+    }
+    // A sibling site can plant a refresh cookie, but no companion: such a token counts as absent.
+    guard isBound || !found.session.requiresBinding(tokenIssuedAt: issuedAt) else {
       return .refuse
     }
     let (rotation, next) = found.session.presented(
@@ -75,7 +86,7 @@ package enum RefreshOutcome: Equatable, Sendable {
   case granted(Rotation, Standing)
   /// Reuse: the session has been ended.
   case reuse(Standing)
-  /// Unknown, expired, outdated or disabled: nothing was touched.
+  /// Unknown, expired, outdated, disabled or without its companion: nothing was touched.
   case refused
   /// The session cannot be read, or the decision cannot be written: nothing was touched.
   case failed(StoreError)

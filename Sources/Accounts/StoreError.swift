@@ -18,6 +18,9 @@ package enum StoreError: Error, Equatable, Sendable {
     case .full: "store is full"
     case .unreadable(let what): "store is unreadable: \(what)"
     case .corrupt(let what): "store is corrupt: \(what)"
+    case .schema(let found, let known) where found < known:
+      "store has schema \(found), this program needs \(known): stop the programs, then "
+        + "`tallystick init` brings it up to date"
     case .schema(let found, let known):
       "store has schema \(found), this program knows \(known)"
     }

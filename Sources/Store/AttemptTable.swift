@@ -4,7 +4,8 @@ extension Connection {
   func counter(_ key: AttemptKey) throws(StoreError) -> AttemptCounter? {
     try first(
       """
-      SELECT scope, name, network, failures, window_started_at, banned_until
+      SELECT scope, name, network, failures, window_started_at, banned_until, in_a_row,
+        last_failed_at
       FROM attempt WHERE scope = ?1 AND name = ?2 AND network = ?3
       """, .text(key.scope.rawValue), .text(key.name), .text(key.network)
     ) { row throws(StoreError) in
@@ -17,7 +18,8 @@ extension Connection {
   ) throws(StoreError) -> [(key: AttemptKey, counter: AttemptCounter)] {
     try all(
       """
-      SELECT scope, name, network, failures, window_started_at, banned_until
+      SELECT scope, name, network, failures, window_started_at, banned_until, in_a_row,
+        last_failed_at
       FROM attempt WHERE (?1 IS NULL OR name = ?1) AND (?2 IS NULL OR network = ?2)
       ORDER BY scope, name, network
       """, name.map(Value.text) ?? .null, network.map(Value.text) ?? .null, read: readAttempt)
@@ -26,14 +28,17 @@ extension Connection {
   func store(_ counter: AttemptCounter, for key: AttemptKey) throws(StoreError) {
     try run(
       """
-      INSERT INTO attempt (scope, name, network, failures, window_started_at, banned_until)
-      VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+      INSERT INTO attempt
+        (scope, name, network, failures, window_started_at, banned_until, in_a_row, last_failed_at)
+      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
       ON CONFLICT (scope, name, network) DO UPDATE SET failures = excluded.failures,
-        window_started_at = excluded.window_started_at, banned_until = excluded.banned_until
+        window_started_at = excluded.window_started_at, banned_until = excluded.banned_until,
+        in_a_row = excluded.in_a_row, last_failed_at = excluded.last_failed_at
       """,
       .text(key.scope.rawValue), .text(key.name), .text(key.network), .integer(counter.failures),
       .integer(counter.windowStartedAt.seconds),
-      counter.bannedUntil.map { .integer($0.seconds) } ?? .null)
+      counter.bannedUntil.map { .integer($0.seconds) } ?? .null, .integer(counter.inARow),
+      .integer(counter.lastFailedAt.seconds))
   }
 
   func deleteCounter(_ key: AttemptKey) throws(StoreError) {
@@ -79,6 +84,7 @@ private func readAttempt(
   let key = AttemptKey(scope: scope, name: try row.text(1), network: try row.text(2))
   let counter = AttemptCounter(
     failures: try row.integer(3), windowStartedAt: try row.date(4),
-    bannedUntil: try row.optionalDate(5))
+    bannedUntil: try row.optionalDate(5), inARow: try row.integer(6),
+    lastFailedAt: try row.date(7))
   return (key, counter)
 }

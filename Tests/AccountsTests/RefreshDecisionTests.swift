@@ -37,6 +37,30 @@ import Testing
     #expect(try presented(2, version: 2).decision(for: found()) == .refuse)
   }
 
+  /// A sibling site can plant a refresh cookie, but no companion.
+  @Test func `that was issued since its session was bound counts only beside the companion`()
+    throws
+  {
+    let found = try found()
+    func decision(issued: Int64, isBound: Bool) throws -> RefreshDecision {
+      try Presented(
+        session: sessionID(), account: accountID(), version: 1, generation: 6,
+        issuedAt: found.session.boundFrom + issued, isBound: isBound, at: start + 5,
+        reuseWindow: .seconds(10)
+      ).decision(for: found)
+    }
+    #expect(found.session.boundFrom == found.session.createdAt)
+    for issued in [0, 1, 86_400] as [Int64] {
+      #expect(found.session.requiresBinding(tokenIssuedAt: found.session.boundFrom + issued))
+      #expect(try decision(issued: issued, isBound: false) == .refuse)
+      #expect(try decision(issued: issued, isBound: true) == .answer(.keep, found))
+    }
+    // From before the session was bound: with and without.
+    #expect(!found.session.requiresBinding(tokenIssuedAt: found.session.boundFrom + -1))
+    #expect(try decision(issued: -1, isBound: false) == .answer(.keep, found))
+    #expect(try decision(issued: -1, isBound: true) == .answer(.keep, found))
+  }
+
   /// T045.
   @Test func `that rotates stores the next generation`() throws {
     let found = try found()

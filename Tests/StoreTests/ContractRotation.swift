@@ -63,6 +63,40 @@ import Testing
     #expect(try bench.refresh(session, presenting: 2, at: t(71)) == .refused)
   }
 
+  /// Two tabs heal a lost answer at once, and the first uses its token before the second comes.
+  @Test(arguments: Engine.all)
+  func `that heals a lost answer late leaves the window open for another tab`(
+    engine: Engine
+  ) throws {
+    let bench = try Bench(engine)
+    let (_, session) = try bench.person()
+    _ = try bench.refresh(session, presenting: 1, at: t(60))
+    let healed = try bench.refresh(session, presenting: 1, at: t(1_000))
+    #expect(healed.standing?.session.sentAt == t(1_000))
+    try bench.store.confirm([(session.id, 2)])
+    let other = try bench.refresh(session, presenting: 1, at: t(1_010))
+    #expect(other.rotation == .resend && other.standing?.session.sentAt == t(1_000))
+    #expect(try bench.store.standing(of: session.id) == other.standing)
+    #expect(try bench.refresh(session, presenting: 1, at: t(1_011)).rotation == .reuse)
+  }
+
+  @Test(arguments: Engine.all)
+  func `without its companion is refused and changes nothing`(engine: Engine) throws {
+    let bench = try Bench(engine)
+    let (_, session) = try bench.person()
+    func outcome(issued: NumericDate, isBound: Bool) throws -> RefreshOutcome? {
+      try bench.store.refresh([
+        Presented(
+          session: session.id, account: session.account, version: 1, generation: 9,
+          issuedAt: issued, isBound: isBound, at: t(60), reuseWindow: .seconds(10))
+      ]).first
+    }
+    // Not even reuse ends the session of somebody whose cookie was planted.
+    #expect(try outcome(issued: session.createdAt, isBound: false) == .refused)
+    #expect(try bench.store.standing(of: session.id)?.session == session)
+    #expect(try outcome(issued: session.createdAt, isBound: true)?.rotation == .reuse)
+  }
+
   /// T046: the successor was confirmed, by its access token or by being presented.
   @Test(arguments: Engine.all, [true, false])
   func `of an old generation ends the session for thief and victim alike`(
