@@ -29,9 +29,35 @@ package struct Account: Equatable, Sendable {
       createdAt: createdAt)
   }
 
+  /// The account in other groups.
+  package func with(groups: [Group]) -> Account {
+    Account(
+      id: id, username: username, groups: groups, version: version, isDisabled: isDisabled,
+      createdAt: createdAt)
+  }
+
+  /// The account, disabled or not.
+  package func with(isDisabled: Bool) -> Account {
+    Account(
+      id: id, username: username, groups: groups, version: version, isDisabled: isDisabled,
+      createdAt: createdAt)
+  }
+
   /// Whether the account may have sessions and its tokens count, as far as the version goes.
   package func honours(version presented: Int64) -> Bool {
     !isDisabled && version == presented
+  }
+}
+
+/// An account with what only the routes that verify a password may see.
+package struct Credentials: Equatable, Sendable {
+  package let account: Account
+  /// A PHC string.
+  package let passwordHash: String
+
+  package init(account: Account, passwordHash: String) {
+    self.account = account
+    self.passwordHash = passwordHash
   }
 }
 

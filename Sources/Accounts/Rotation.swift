@@ -36,7 +36,8 @@ extension Session {
     case generation - 1 where presented >= 1:
       // Nobody was seen with the successor: its answer was lost, however long ago.
       if confirmed < generation { return .resend }
-      return now.isWithin(reuseWindow, of: rotatedAt) ? .resend : .reuse
+      // Another tab: it may have sent this token before the successor last went out unconfirmed.
+      return now.isWithin(reuseWindow, of: sentAt) ? .resend : .reuse
     default:
       return .reuse
     }
@@ -60,11 +61,14 @@ extension Session {
       session.generation += 1
       session.rotatedAt = now
       session.issuedAt = now
+      session.sentAt = now
       session.lastUsedAt = now
     case .keep:
       session.confirmed = generation
     case .resend:
       session.issuedAt = now
+      // A resend to another tab does not prolong the window, or it would never close.
+      if confirmed < generation { session.sentAt = now }
       session.lastUsedAt = now
     case .reuse:
       break

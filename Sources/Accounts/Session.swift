@@ -14,11 +14,18 @@ package struct Session: Equatable, Sendable {
   package var rotatedAt: NumericDate
   /// When the live generation was last put in a cookie.
   package var issuedAt: NumericDate
+  /// When the live generation was last put in a cookie while it was unconfirmed: at its rotation,
+  /// and at each resend that heals a lost answer.
+  package var sentAt: NumericDate
   package let createdAt: NumericDate
   /// When the session was last refreshed.
   package var lastUsedAt: NumericDate
   /// The absolute end, however often it is refreshed.
   package let expiresAt: NumericDate
+  /// Refresh tokens issued from this time on count only beside the companion cookie.
+  ///
+  /// The session's beginning; later for a session that is older than companion cookies.
+  package let boundFrom: NumericDate
   /// The client's address at login, as text.
   package let address: String
   /// The client's User-Agent at login, cut to 256 bytes.
@@ -26,8 +33,9 @@ package struct Session: Equatable, Sendable {
 
   package init(
     id: SessionID, account: AccountID, version: Int64, generation: Int64, confirmed: Int64,
-    rotatedAt: NumericDate, issuedAt: NumericDate, createdAt: NumericDate,
-    lastUsedAt: NumericDate, expiresAt: NumericDate, address: String, userAgent: String
+    rotatedAt: NumericDate, issuedAt: NumericDate, sentAt: NumericDate, createdAt: NumericDate,
+    lastUsedAt: NumericDate, expiresAt: NumericDate, boundFrom: NumericDate, address: String,
+    userAgent: String
   ) {
     self.id = id
     self.account = account
@@ -36,9 +44,11 @@ package struct Session: Equatable, Sendable {
     self.confirmed = confirmed
     self.rotatedAt = rotatedAt
     self.issuedAt = issuedAt
+    self.sentAt = sentAt
     self.createdAt = createdAt
     self.lastUsedAt = lastUsedAt
     self.expiresAt = expiresAt
+    self.boundFrom = boundFrom
     self.address = address
     self.userAgent = userAgent
   }
@@ -53,8 +63,16 @@ package struct Session: Equatable, Sendable {
   ) {
     self.init(
       id: id, account: account, version: version, generation: 1, confirmed: 1,
-      rotatedAt: now, issuedAt: now, createdAt: now, lastUsedAt: now,
-      expiresAt: now + lifetime, address: address, userAgent: userAgent)
+      rotatedAt: now, issuedAt: now, sentAt: now, createdAt: now, lastUsedAt: now,
+      expiresAt: now + lifetime, boundFrom: now, address: address, userAgent: userAgent)
+  }
+
+  /// Whether a refresh token of this session counts only beside the session's companion cookie.
+  ///
+  /// - Parameter issued: The token's `iat`.
+  /// - Returns: False only for a token from before the session was bound.
+  package func requiresBinding(tokenIssuedAt issued: NumericDate) -> Bool {
+    issued >= boundFrom
   }
 
   /// When the refresh token of the live generation expires, never past the session's end.

@@ -64,7 +64,7 @@ package final class AuthRequestResponder: Sendable {
   /// key nor for statements; what fails here will fail again where it is answered.
   package func prepare() {
     keys.prepare()
-    _ = try? store.marks()
+    _ = try? store.revocationMark()
     // A session that nobody has: 128 bits are never all zero.
     if let nobody = SessionID(String(repeating: "a", count: 26)) {
       _ = try? store.standings(of: [nobody])
@@ -88,18 +88,19 @@ package final class AuthRequestResponder: Sendable {
 
   /// Asks keys and store whether anything changed: what follows is decided by the answer.
   ///
-  /// - Returns: The store's revocation counter.
-  private func askForChanges(_ state: inout State) throws -> Int64 {
+  /// - Returns: The store's revocation mark.
+  private func askForChanges(_ state: inout State) throws -> RevocationMark {
     try keys.refresh()
     if state.keyRevision != keys.revision {
       state.cache.removeAll()
       state.keyRevision = keys.revision
     }
-    return remembers ? try store.marks().revocations : 0
+    return remembers ? try store.revocationMark() : RevocationMark(0)
   }
 
   private func respond(
-    to requests: [Request], at time: NumericDate, _ revocations: Int64, _ state: inout State
+    to requests: [Request], at time: NumericDate, _ revocations: RevocationMark,
+    _ state: inout State
   ) -> [EncodedResponse] {
     var responses = [EncodedResponse](repeating: .undecided, count: requests.count)
     var questions: [Question] = []
@@ -247,7 +248,7 @@ extension AuthRequestResponder {
   /// - Returns: The answer, and what to remember of it if it allows.
   private func answer(
     _ question: Question, _ standings: Standings,
-    _ revocations: Int64
+    _ revocations: RevocationMark
   ) -> (EncodedResponse, Decision?) {
     guard let call = question.call, let token = question.token else { return (.undecided, nil) }
     do {
@@ -274,7 +275,7 @@ extension AuthRequestResponder {
 
   private func decision(
     _ question: Question, _ call: Call, _ caller: Caller, _ response: EncodedResponse,
-    _ revocations: Int64
+    _ revocations: RevocationMark
   ) -> Decision? {
     guard let digest = question.digest else { return nil }
     let claims = caller.token.claims

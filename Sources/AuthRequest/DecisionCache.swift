@@ -13,13 +13,14 @@ final class Decision: Sendable {
   /// The answer, ready to be written.
   let response: EncodedResponse
   /// The store's revocation counter under which session and account were read.
-  let revocations: Int64
+  let revocations: RevocationMark
   /// From when and until when the token's own times and the session's end allow it.
   let from: NumericDate
   let until: NumericDate
 
   init(
-    digest: Digest256, token: VerifiedAccessToken, response: EncodedResponse, revocations: Int64,
+    digest: Digest256, token: VerifiedAccessToken, response: EncodedResponse,
+    revocations: RevocationMark,
     from: NumericDate, until: NumericDate
   ) {
     self.digest = digest

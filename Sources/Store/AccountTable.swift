@@ -28,7 +28,6 @@ extension Connection {
     }
   }
 
-  /// Adds an account; false if the name is taken.
   func insert(_ credentials: Credentials) throws(StoreError) -> Bool {
     let account = credentials.account
     return try run(
@@ -42,47 +41,18 @@ extension Connection {
       .integer(account.createdAt.seconds), .text(credentials.passwordHash)) > 0
   }
 
-  /// Stores a hash in place of another; false if there is no such account.
-  func setPasswordHash(_ hash: String, of account: AccountID) throws(StoreError) -> Bool {
+  func update(_ credentials: Credentials) throws(StoreError) {
+    let account = credentials.account
     try run(
-      "UPDATE account SET password_hash = ?2 WHERE id = ?1", .text(account.text), .text(hash)) > 0
+      """
+      UPDATE account SET groups = ?2, version = ?3, is_disabled = ?4, password_hash = ?5
+      WHERE id = ?1
+      """, .text(account.id.text), .text(account.groups.commaSeparated),
+      .integer(account.version), .integer(account.isDisabled ? 1 : 0),
+      .text(credentials.passwordHash))
   }
 
-  /// Stores a hash of the same password, unless another login was first.
-  func replace(
-    _ old: String, with new: String, of account: AccountID
-  ) throws(StoreError) {
-    try run(
-      "UPDATE account SET password_hash = ?3 WHERE id = ?1 AND password_hash = ?2",
-      .text(account.text), .text(old), .text(new))
-  }
-
-  /// Stores the flag; false if there is no such account.
-  func setDisabled(_ isDisabled: Bool, of account: AccountID) throws(StoreError) -> Bool {
-    try run(
-      "UPDATE account SET is_disabled = ?2 WHERE id = ?1", .text(account.text),
-      .integer(isDisabled ? 1 : 0)) > 0
-  }
-
-  /// Stores the groups; false if there is no such account.
-  func setGroups(_ groups: [Group], of account: AccountID) throws(StoreError) -> Bool {
-    try run(
-      "UPDATE account SET groups = ?2 WHERE id = ?1", .text(account.text),
-      .text(groups.commaSeparated)) > 0
-  }
-
-  /// Raises the token version by one; the new one, nil if there is no such account.
-  func raiseVersion(of account: AccountID) throws(StoreError) -> Int64? {
-    try first(
-      "UPDATE account SET version = version + 1 WHERE id = ?1 RETURNING version",
-      .text(account.text)
-    ) { row throws(StoreError) in
-      try row.integer(0)
-    }
-  }
-
-  /// Deletes an account with its sessions and networks; false if there is none.
-  func deleteAccount(_ account: AccountID) throws(StoreError) -> Bool {
+  func delete(_ account: AccountID) throws(StoreError) -> Bool {
     try run("DELETE FROM account WHERE id = ?1", .text(account.text)) > 0
   }
 
@@ -95,8 +65,8 @@ extension Connection {
     return count
   }
 
-  /// Notes that the transaction takes a right away, so that cached answers are dropped.
-  func raiseRevocations() throws(StoreError) {
+  /// Counts the transaction; whose right it takes is not needed on one host.
+  func noteRevocation(_ revocation: Revocation) throws(StoreError) {
     guard try run("UPDATE revocation SET count = count + 1") == 1 else {
       throw .corrupt("the row of table revocation is missing")
     }

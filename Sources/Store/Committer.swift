@@ -31,23 +31,25 @@ final class Committer: @unchecked Sendable {
     lock = WriteLock(of: path)
   }
 
-  /// Runs a job in a write transaction and waits for the commit.
+  /// Runs a body for each item in a transaction of its own, in their order, and waits for the
+  /// commit.
   ///
-  /// - Parameter body: What reads and writes; what it throws undoes it.
-  /// - Returns: What the body returned, committed.
-  /// - Throws: What the body threw or the commit; `busy` after the store's patience.
-  func write<Result: Sendable>(_ body: @escaping Job<Result>.Body) throws(StoreError) -> Result {
-    let job = Job(body)
+  /// - Parameters:
+  ///   - items: What each transaction is about.
+  ///   - body: What reads and writes; what it throws for one item undoes that one.
+  /// - Returns: What each returned, committed, or why it was undone; `busy` for all after the
+  ///   store's patience.
+  func write<Item: Sendable, Value: Sendable>(
+    _ items: [Item], _ body: @escaping Job<Item, Value>.Body
+  ) -> [Result<Value, StoreError>] {
+    let job = Job(items, body)
     let deadline = Deadline(after: options.patience)
-    try enqueue(job)
-    if !job.done.wait(until: deadline) {
-      if withdraw(job) { throw .busy }
+    guard enqueue(job) else { return job.results }
+    if !job.done.wait(until: deadline), !withdraw(job) {
       // Taken just now: its end is near, and must not be reported as if nothing was written.
       job.done.wait()
     }
-    if let failure = job.failure { throw failure }
-    guard let result = job.result else { throw .corrupt("a job ended without a result") }
-    return result
+    return job.results
   }
 
   /// Ends the thread after the jobs that wait.
@@ -61,7 +63,8 @@ final class Committer: @unchecked Sendable {
     pthread_join(thread, nil)
   }
 
-  private func enqueue(_ job: PendingJob) throws(StoreError) {
+  /// Queues a job for the thread; false if there is none.
+  private func enqueue(_ job: PendingJob) -> Bool {
     let isStarted = queue.withLock { queue in
       if queue.thread == nil {
         queue.thread = try? startThread(hidesSignals: true) { self.loop() }
@@ -70,8 +73,8 @@ final class Committer: @unchecked Sendable {
       queue.jobs.append(job)
       return true
     }
-    guard isStarted else { throw .busy }
-    work.raise()
+    if isStarted { work.raise() }
+    return isStarted
   }
 
   private func withdraw(_ job: PendingJob) -> Bool {
@@ -164,7 +167,9 @@ extension Committer {
 
   private func finish(_ jobs: [PendingJob], with failure: StoreError?) {
     for job in jobs {
-      if let failure { job.failure = failure }
+      if let failure {
+        for index in 0..<job.count { job.fail(index, with: failure) }
+      }
       job.done.raise()
     }
   }

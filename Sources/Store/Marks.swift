@@ -9,11 +9,11 @@ import Threads
 final class Marks: Sendable {
   private struct State {
     var connection: Connection?
-    var last: StoreMarks?
+    var last: RevocationMark?
+    /// SQLite's `data_version` from before `last` was read.
+    var version: Int64?
     /// The log's header from before `last` was read.
     var header: LogHeader?
-    /// Keeps `change` rising when the connection, and with it SQLite's count, is replaced.
-    var base: UInt64 = 0
   }
 
   private let path: String
@@ -27,36 +27,34 @@ final class Marks: Sendable {
     self.patience = patience
   }
 
-  /// The marks as they stand now.
-  func read() throws(StoreError) -> StoreMarks {
+  /// The mark as it stands now.
+  func read() throws(StoreError) -> RevocationMark {
     try state.withLock { state throws(StoreError) in
       do throws(StoreError) {
         return try read(&state)
       } catch {
-        state.connection = nil
-        state.header = nil
-        state.base = (state.last?.change ?? state.base) + 1
+        // Another connection counts its own versions.
+        state = State()
         throw error
       }
     }
   }
 
-  private func read(_ state: inout State) throws(StoreError) -> StoreMarks {
+  private func read(_ state: inout State) throws(StoreError) -> RevocationMark {
     try file.verify()
     let connection = try open(&state)
-    // Taken before the marks are read: what is committed meanwhile is asked for once more.
+    // Taken before the mark is read: what is committed meanwhile is asked for once more.
     let header = state.last == nil ? nil : connection.database.logHeader()
     if let last = state.last, let header, header == state.header { return last }
     defer { state.header = header }
     let version = try connection.first("PRAGMA data_version") { row throws(StoreError) in
       try row.integer(0)
     }
-    let change = state.base + UInt64(clamping: version ?? 0)
-    if let last = state.last, last.change == change { return last }
+    if let last = state.last, version == state.version { return last }
     // Read after the version: it may be newer than that, and is then read once more, never older.
-    let marks = StoreMarks(change: change, revocations: try connection.revocations())
-    state.last = marks
-    return marks
+    let mark = RevocationMark(try connection.revocations())
+    (state.version, state.last) = (version, mark)
+    return mark
   }
 
   private func open(_ state: inout State) throws(StoreError) -> Connection {

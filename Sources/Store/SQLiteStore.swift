@@ -32,7 +32,7 @@ package final class SQLiteStore: AccountStore, Sendable {
   /// Callers that wait to write, for whoever watches the load.
   package var waitingWriters: Int { committer.waiting }
 
-  package func marks() throws(StoreError) -> StoreMarks {
+  package func revocationMark() throws(StoreError) -> RevocationMark {
     try marksReader.read()
   }
 }

@@ -11,7 +11,7 @@ package enum Schema {
   /// The statements of each step; the step at index n leads to version n + 1.
   ///
   /// A step that has been released is never changed.
-  package static let migrations: [[String]] = [first]
+  package static let migrations: [[String]] = [first, second]
 
   private static let first: [String] = [
     "PRAGMA application_id = \(applicationID)",
@@ -71,6 +71,25 @@ package enum Schema {
     ) STRICT
     """,
     "INSERT INTO revocation (id, count) VALUES (1, 0)",
+  ]
+
+  /// Step 2: times of a session that the rotation rule and the companion cookie need, and how many
+  /// wrong guesses in a row a name has seen.
+  ///
+  /// A session that is there goes on without a companion until its live refresh token is spent or
+  /// expires. The defaults are for a program of step 1 that still runs: what it writes from then on
+  /// has to sign in again.
+  private static let second: [String] = [
+    "ALTER TABLE session ADD COLUMN sent_at INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE session ADD COLUMN bound_from INTEGER NOT NULL DEFAULT 0",
+    // One second more: a token of this very second was handed out without a companion.
+    """
+    UPDATE session SET sent_at = issued_at,
+      bound_from = CAST(strftime('%s', 'now') AS INTEGER) + 1
+    """,
+    "ALTER TABLE attempt ADD COLUMN in_a_row INTEGER NOT NULL DEFAULT 1",
+    "ALTER TABLE attempt ADD COLUMN last_failed_at INTEGER NOT NULL DEFAULT 0",
+    "UPDATE attempt SET in_a_row = failures, last_failed_at = window_started_at",
   ]
 
   /// Takes a database that this program made and knows.

@@ -6,25 +6,25 @@ extension Connection {
     try first(
       """
       SELECT s.account, s.version, s.generation, s.confirmed, s.rotated_at, s.issued_at,
-        s.created_at, s.last_used_at, s.expires_at, s.address, s.user_agent,
+        s.sent_at, s.created_at, s.last_used_at, s.expires_at, s.bound_from, s.address,
+        s.user_agent,
         a.username, a.groups, a.version, a.is_disabled, a.created_at
       FROM session AS s JOIN account AS a ON a.id = s.account WHERE s.id = ?1
       """, .text(session.text)
     ) { row throws(StoreError) in
       let session = try readSession(row, session, from: 0)
       return Standing(
-        session: session, account: try readAccount(row, session.account, from: 11))
+        session: session, account: try readAccount(row, session.account, from: 13))
     }
   }
 
-  /// The sessions of an account that have not reached their end, the newest first.
-  func sessions(of account: AccountID, at now: NumericDate) throws(StoreError) -> [Session] {
+  func sessions(of account: AccountID) throws(StoreError) -> [Session] {
     try all(
       """
-      SELECT id, account, version, generation, confirmed, rotated_at, issued_at,
-        created_at, last_used_at, expires_at, address, user_agent
-      FROM session WHERE account = ?1 AND expires_at > ?2 ORDER BY created_at DESC, ordinal DESC
-      """, .text(account.text), .integer(now.seconds)
+      SELECT id, account, version, generation, confirmed, rotated_at, issued_at, sent_at,
+        created_at, last_used_at, expires_at, bound_from, address, user_agent
+      FROM session WHERE account = ?1 ORDER BY ordinal DESC
+      """, .text(account.text)
     ) { row throws(StoreError) in
       guard let id = SessionID(try row.text(0)) else { throw .corrupt("session.id") }
       return try readSession(row, id, from: 1)
@@ -35,77 +35,50 @@ extension Connection {
     try run(
       """
       INSERT INTO session
-        (id, account, version, generation, confirmed, rotated_at, issued_at, created_at,
-         last_used_at, expires_at, address, user_agent, ordinal)
-      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,
+        (id, account, version, generation, confirmed, rotated_at, issued_at, sent_at, created_at,
+         last_used_at, expires_at, bound_from, address, user_agent, ordinal)
+      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,
         (SELECT ifnull(max(ordinal), 0) + 1 FROM session WHERE account = ?2))
       """,
       .text(session.id.text), .text(session.account.text), .integer(session.version),
       .integer(session.generation), .integer(session.confirmed),
       .integer(session.rotatedAt.seconds), .integer(session.issuedAt.seconds),
-      .integer(session.createdAt.seconds), .integer(session.lastUsedAt.seconds),
-      .integer(session.expiresAt.seconds), .text(session.address), .text(session.userAgent))
+      .integer(session.sentAt.seconds), .integer(session.createdAt.seconds),
+      .integer(session.lastUsedAt.seconds), .integer(session.expiresAt.seconds),
+      .integer(session.boundFrom.seconds), .text(session.address), .text(session.userAgent))
   }
 
-  /// Stores what refreshing or confirming a session changes.
   func update(_ session: Session) throws(StoreError) {
     try run(
       """
       UPDATE session SET generation = ?2, confirmed = ?3, rotated_at = ?4, issued_at = ?5,
-        last_used_at = ?6 WHERE id = ?1
+        sent_at = ?6, last_used_at = ?7 WHERE id = ?1
       """,
       .text(session.id.text), .integer(session.generation), .integer(session.confirmed),
       .integer(session.rotatedAt.seconds), .integer(session.issuedAt.seconds),
-      .integer(session.lastUsedAt.seconds))
+      .integer(session.sentAt.seconds), .integer(session.lastUsedAt.seconds))
   }
 
-  /// Ends one session; false if there is none.
   func delete(_ session: SessionID) throws(StoreError) -> Bool {
     try run("DELETE FROM session WHERE id = ?1", .text(session.text)) > 0
   }
 
-  /// Ends one session if it is this account's; false if there is none.
   func delete(_ session: SessionID, of account: AccountID) throws(StoreError) -> Bool {
     try run(
       "DELETE FROM session WHERE id = ?1 AND account = ?2", .text(session.text),
       .text(account.text)) > 0
   }
 
-  /// Ends every session of an account.
   func deleteSessions(of account: AccountID) throws(StoreError) {
     try run("DELETE FROM session WHERE account = ?1", .text(account.text))
   }
 
-  /// Ends sessions beyond the maximum, those unused longest first, never the one given.
-  ///
-  /// - Returns: Those that were still alive.
-  func evictSessions(
-    of account: AccountID, beyond maximum: Int, keeping session: SessionID, at now: NumericDate
-  ) throws(StoreError) -> [SessionID] {
-    try run(
-      "DELETE FROM session WHERE account = ?1 AND expires_at <= ?2 AND id <> ?3",
-      .text(account.text), .integer(now.seconds), .text(session.text))
-    let evicted = try all(
-      """
-      SELECT id FROM session WHERE account = ?1 AND id <> ?2
-      ORDER BY last_used_at DESC, ordinal DESC LIMIT -1 OFFSET ?3
-      """, .text(account.text), .text(session.text), .integer(Int64(max(0, maximum - 1)))
-    ) { row throws(StoreError) in
-      guard let id = SessionID(try row.text(0)) else { throw .corrupt("session.id") }
-      return id
-    }
-    for id in evicted { _ = try delete(id) }
-    return evicted.reversed()
+  func deleteSessions(endingBy time: NumericDate) throws(StoreError) -> Int {
+    try run("DELETE FROM session WHERE expires_at <= ?1", .integer(time.seconds))
   }
 
-  /// Deletes sessions past their end; how many.
-  func deleteSessions(endedBy now: NumericDate) throws(StoreError) -> Int {
-    try run("DELETE FROM session WHERE expires_at <= ?1", .integer(now.seconds))
-  }
-
-  /// Deletes sessions that were last refreshed before a date; how many.
-  func deleteSessions(unusedSince date: NumericDate) throws(StoreError) -> Int {
-    try run("DELETE FROM session WHERE last_used_at < ?1", .integer(date.seconds))
+  func deleteSessions(lastUsedBefore time: NumericDate) throws(StoreError) -> Int {
+    try run("DELETE FROM session WHERE last_used_at < ?1", .integer(time.seconds))
   }
 }
 
@@ -120,9 +93,10 @@ private func readSession(
     id: id, account: account, version: try row.integer(column + 1),
     generation: try row.integer(column + 2), confirmed: try row.integer(column + 3),
     rotatedAt: try row.date(column + 4), issuedAt: try row.date(column + 5),
-    createdAt: try row.date(column + 6), lastUsedAt: try row.date(column + 7),
-    expiresAt: try row.date(column + 8), address: try row.text(column + 9),
-    userAgent: try row.text(column + 10))
+    sentAt: try row.date(column + 6), createdAt: try row.date(column + 7),
+    lastUsedAt: try row.date(column + 8), expiresAt: try row.date(column + 9),
+    boundFrom: try row.date(column + 10), address: try row.text(column + 11),
+    userAgent: try row.text(column + 12))
   guard session.version >= 1, session.generation >= 1,
     (0...session.generation).contains(session.confirmed)
   else { throw .corrupt("session.version, generation or confirmed of \(id)") }

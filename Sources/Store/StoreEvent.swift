@@ -14,7 +14,8 @@ package enum StoreEvent: Equatable, Sendable {
 package struct StoreOptions: Sendable {
   /// How long a caller waits for the other writers before `busy`.
   package var patience: Duration = .seconds(5)
-  /// How many callers may share one transaction, and with it one fsync; one may bring many tokens.
+  /// How many callers may share one transaction, and with it one fsync; one may bring many of
+  /// its own.
   package var batch = 256
   /// The pages of the write-ahead log from which it is copied into the database.
   package var logPages = 1_000

@@ -58,15 +58,18 @@ import CSQLite
 
   /// Runs jobs in the transaction and commits them together.
   ///
-  /// A job that throws is undone alone; one that brings the transaction down fails them all.
+  /// Each of their transactions has a savepoint: one that throws is undone alone, and one that
+  /// brings SQLite's transaction down fails them all.
   ///
   /// - Parameters:
-  ///   - jobs: The jobs, which learn of their own failure.
+  ///   - jobs: The jobs, which learn how their own transactions ended.
   ///   - lock: Proof that the write lock is held.
   /// - Throws: What failed them all; nothing of any was written.
   func commit(_ jobs: [PendingJob], under lock: borrowing WriteLock.Held) throws(StoreError) {
     do throws(StoreError) {
-      for job in jobs { try run(job) }
+      for job in jobs {
+        for index in 0..<job.count { try run(job, index) }
+      }
       try connection.run("COMMIT")
     } catch {
       connection.rollback()
@@ -75,16 +78,16 @@ import CSQLite
     options.observe(.committed(jobs: jobs.count))
   }
 
-  private func run(_ job: PendingJob) throws(StoreError) {
+  private func run(_ job: PendingJob, _ index: Int) throws(StoreError) {
     try connection.run("SAVEPOINT job")
     do throws(StoreError) {
-      try job.run(on: connection)
+      try job.run(index, on: connection)
       try connection.run("RELEASE job")
     } catch {
       guard connection.database.isInTransaction else { throw error }
       try connection.run("ROLLBACK TO job")
       try connection.run("RELEASE job")
-      job.failure = error
+      job.fail(index, with: error)
     }
   }
 

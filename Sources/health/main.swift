@@ -12,6 +12,6 @@ let keys = orExit(try KeyStore(directory: settings.keys, signing: false))
 let store = orExit(try SQLiteStore(at: settings.database))
 
 serve(.get, settings: settings, keys: keys, threads: 2) { _ in
-  _ = try store.marks()
+  _ = try store.revocationMark()
   return .done()
 }

@@ -43,11 +43,11 @@ serve(
   let session = try Session(
     of: account.id, version: account.version, for: call.client, at: call.time,
     under: call.settings)
-  let start = Start(
+  let change = PasswordChange(
     session: session, attempt: attempt,
     verified: Credentials(account: caller.account, passwordHash: found.passwordHash),
-    newHash: try passwords.hash(new), maximumSessions: call.settings.maximumSessions)
-  let outcome = try store.changePassword(start, at: call.time)
+    newHash: try passwords.hash(new))
+  let outcome = try store.changePassword(change, at: call.time)
   guard outcome != .outdated else { throw Refusal.invalidToken }
   let standing = try call.started(outcome, session, account, .passwordChanged)
   return try call.tokens(for: standing, keys, setting: .all)

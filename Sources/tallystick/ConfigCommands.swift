@@ -22,7 +22,7 @@ let configCommands = [
   ) { _ in
     let settings = try Context.settings(issuerNeeded: true)
     try KeyStore(directory: settings.keys, signing: true).prove()
-    _ = try SQLiteStore(at: settings.database).marks()
+    _ = try SQLiteStore(at: settings.database).revocationMark()
     try Blocklist(at: settings.blocklist).verify()
     printLine("ok")
   },

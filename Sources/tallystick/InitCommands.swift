@@ -15,10 +15,14 @@ let initCommands = [
         name: "--words", value: "FILE",
         meaning: "common passwords, one a line; Debian's python3-zxcvbn otherwise"),
     ],
-    summary: "create the state directory: the store, the keys, the blocklist"
+    summary: "create the state directory, or bring the store of an older version up to date"
   ) { arguments in
     let settings = try Context.settings()
     let algorithm = try algorithm(arguments.options["--algorithm"]) ?? .es256
+    if let (found, known) = try migrate(settings.database) {
+      Context.note("init")
+      return printLine("brought \(settings.database) from schema \(found) to \(known)")
+    }
     guard !exists(settings.database) else {
       throw Refused(line: "\(settings.database) exists: init creates, it never replaces")
     }
@@ -33,6 +37,20 @@ let initCommands = [
     printLine("created \(settings.state)")
   }
 ]
+
+/// Migrates a database that an older program made.
+///
+/// - Returns: The schema that it had and the one that it has; nil if there was nothing to do.
+private func migrate(_ database: String) throws -> (found: Int64, known: Int64)? {
+  do throws(StoreError) {
+    _ = try SQLiteStore(at: database)
+    return nil
+  } catch {
+    guard case .schema(let found, let known) = error, found < known else { return nil }
+    try SQLiteStore.migrate(at: database)
+    return (found, known)
+  }
+}
 
 private let debianWords = "/usr/lib/python3/dist-packages/zxcvbn/frequency_lists.py"
 

@@ -31,17 +31,17 @@ import Testing
       let beyond = window.components.seconds + 1
       for (live, confirmed) in [(1, 1), (6, 5), (6, 6)] as [(Int64, Int64)] {
         for presented in max(1, live - 2)...live {
-          func decision(rotated: Int64, issued: Int64, at now: Int64) throws -> Rotation {
+          func decision(sent: Int64, issued: Int64, at now: Int64) throws -> Rotation {
             try session(
-              generation: live, confirmed: confirmed, rotated: now - rotated,
-              issued: now - issued
+              generation: live, confirmed: confirmed, rotated: -1_000, issued: now - issued,
+              sent: now - sent
             ).rotation(presenting: presented, at: start + now, reuseWindow: window)
           }
-          for rotated in 0...40 as ClosedRange<Int64> {
-            for issued in 0...rotated {
+          for sent in 0...40 as ClosedRange<Int64> {
+            for issued in 0...sent {
               let expected = try decision(
-                rotated: min(rotated, beyond), issued: min(issued, beyond), at: 0)
-              #expect(try decision(rotated: rotated, issued: issued, at: 1 << 40) == expected)
+                sent: min(sent, beyond), issued: min(issued, beyond), at: 0)
+              #expect(try decision(sent: sent, issued: issued, at: 1 << 40) == expected)
             }
           }
         }
@@ -54,11 +54,11 @@ import Testing
     throws
   {
     for window in windows {
-      for rotated in -30...30 as ClosedRange<Int64> {
+      for sent in -30...30 as ClosedRange<Int64> {
         for issued in -30...30 as ClosedRange<Int64> {
           func decision(_ confirmed: Int64, presenting: Int64) throws -> Rotation {
             try session(
-              generation: 6, confirmed: confirmed, rotated: rotated, issued: issued
+              generation: 6, confirmed: confirmed, rotated: -1_000, issued: issued, sent: sent
             ).rotation(presenting: presenting, at: start, reuseWindow: window)
           }
           // Its last answer arrived, so it holds 6; or it was lost, so 6 was never seen.

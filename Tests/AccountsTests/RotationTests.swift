@@ -53,6 +53,18 @@ import Testing
     #expect(decision(session, presenting: 5, after: 11) == .reuse)
   }
 
+  /// Two tabs heal a lost answer at once; the first has used its token when the second comes.
+  @Test func `whose answer was healed late opens the window of its predecessor anew`() throws {
+    let lost = try session(generation: 6, confirmed: 5)
+    let healed = lost.presented(5, at: start + 1_000, reuseWindow: window).session
+    let seen = try #require(healed.confirming(generation: 6))
+    #expect(decision(seen, presenting: 5, after: 1_010) == .resend)
+    #expect(decision(seen, presenting: 5, after: 1_011) == .reuse)
+    // Another tab's turn does not prolong it.
+    let again = seen.presented(5, at: start + 1_010, reuseWindow: window).session
+    #expect(decision(again, presenting: 5, after: 1_011) == .reuse)
+  }
+
   @Test(arguments: [Int64.min, -1, 0, 1, 4, 7, .max])
   func `of any other generation is reuse, seen or not, in the window or not`(
     generation: Int64
@@ -80,6 +92,7 @@ import Testing
     expected.confirmed = 6
     expected.rotatedAt = start + 11
     expected.issuedAt = start + 11
+    expected.sentAt = start + 11
     expected.lastUsedAt = start + 11
     #expect(decision == .rotate)
     #expect(after == expected)
@@ -94,6 +107,7 @@ import Testing
     #expect(after == expected)
   }
 
+  /// The time at which it was sent unconfirmed moves only while it is unconfirmed.
   @Test(arguments: [5, 6] as [Int64])
   func `that is sent again is the same token: generation and rotation stay`(
     confirmed: Int64
@@ -103,6 +117,7 @@ import Testing
     var expected = before
     expected.issuedAt = start + 10
     expected.lastUsedAt = start + 10
+    if confirmed == 5 { expected.sentAt = start + 10 }
     #expect(decision == .resend)
     #expect(after == expected)
     #expect(

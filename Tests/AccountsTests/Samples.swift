@@ -27,14 +27,16 @@ func session(version: Int64 = 1, lifetime: Duration = .seconds(90 * 86_400)) thr
 }
 
 /// A session whose live generation came to be at `start + rotated`, in a cookie at
-/// `start + issued`.
+/// `start + issued`, in one while it was unconfirmed at `start + sent`.
 func session(
-  generation: Int64, confirmed: Int64, rotated: Int64 = 0, issued: Int64? = nil
+  generation: Int64, confirmed: Int64, rotated: Int64 = 0, issued: Int64? = nil,
+  sent: Int64? = nil
 ) throws -> Session {
   var session = try session()
   session.generation = generation
   session.confirmed = confirmed
   session.rotatedAt = start + rotated
   session.issuedAt = start + (issued ?? rotated)
+  session.sentAt = start + (sent ?? rotated)
   return session
 }

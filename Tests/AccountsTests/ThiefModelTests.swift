@@ -20,10 +20,10 @@ import Testing
     #expect(scenario.table.faults.isEmpty)
     let least =
       switch (clock.window, tabs) {
-      case (0, 1): (states: 1_000, endings: 380)
-      case (0, _): (states: 7_900, endings: 4_700)
-      case (_, 1): (states: 12_400, endings: 3_400)
-      default: (states: 106_000, endings: 48_000)
+      case (0, 1): (states: 680, endings: 240)
+      case (0, _): (states: 5_200, endings: 2_900)
+      case (_, 1): (states: 5_200, endings: 1_400)
+      default: (states: 54_000, endings: 24_000)
       }
     #expect(found.keys.count >= least.states)
     #expect(found.endings >= least.endings)
@@ -37,7 +37,7 @@ import Testing
     let games = scenario.games(from: found.keys, maximum: 3)
     print("turns until the session ended, and never: \(games)")
     #expect(games[3] == 0)
-    #expect(games[0] + games[1] + games[2] >= (clock.window == 0 ? 300 : 3_800))
+    #expect(games[0] + games[1] + games[2] >= (clock.window == 0 ? 270 : 1_450))
   }
 
   // What no server can see: as long as the two hold the same generation, they are one client.

@@ -80,6 +80,11 @@ final class Bench: Sendable {
     return try #require(try store.refresh([presented]).first)
   }
 
+  /// The store's mark, which tells whether a right was taken away.
+  func mark() throws -> RevocationMark {
+    try store.revocationMark()
+  }
+
   /// Starts one more session for credentials that were verified.
   func start(
     _ credentials: Credentials, _ session: Session? = nil, from network: Network = home,
@@ -100,6 +105,17 @@ func beginning(
     session: session ?? newSession(of: credentials.account, at: now),
     attempt: Attempt(presenting: credentials.account.username.text, from: network),
     verified: credentials, newHash: newHash, maximumSessions: maximum)
+}
+
+/// What a password change hands to the store.
+func changing(
+  _ credentials: Credentials, _ session: Session? = nil, to newHash: String = "new",
+  from network: Network = home, at now: NumericDate
+) -> PasswordChange {
+  PasswordChange(
+    session: session ?? newSession(of: credentials.account.withRaisedVersion, at: now),
+    attempt: Attempt(presenting: credentials.account.username.text, from: network),
+    verified: credentials, newHash: newHash)
 }
 
 let home = Network(text: "192.0.2.1")

@@ -122,10 +122,10 @@ import Testing
   @Test func `of a newer program is left alone`() throws {
     let scratch = try store()
     try sql(scratch.database, "PRAGMA user_version = 99")
-    let refusal = StoreError.schema(found: 99, known: 1)
+    let refusal = StoreError.schema(found: 99, known: 2)
     #expect(throws: refusal) { try SQLiteStore(at: scratch.database) }
     #expect(throws: refusal) { try SQLiteStore.migrate(at: scratch.database) }
-    try sql(scratch.database, "PRAGMA user_version = 1")
+    try sql(scratch.database, "PRAGMA user_version = 2")
     _ = try SQLiteStore(at: scratch.database)
   }
 
@@ -137,19 +137,19 @@ import Testing
       let done = second.prefix(cut).joined(separator: "; ")
       let shell = try Shell(scratch.database, "PRAGMA cache_size = 1; BEGIN IMMEDIATE; \(done);")
       shell.kill()
-      #expect(try sql(scratch.database, "PRAGMA user_version; PRAGMA integrity_check") == "1\nok")
+      #expect(try sql(scratch.database, "PRAGMA user_version; PRAGMA integrity_check") == "2\nok")
 
       let broken = Array(second.prefix(cut)) + ["CREATE TABLE account (id)"]
       #expect(throws: StoreError.self) {
         try SQLiteStore.migrate(at: scratch.database, through: Schema.migrations + [broken])
       }
-      #expect(try sql(scratch.database, "PRAGMA user_version") == "1")
+      #expect(try sql(scratch.database, "PRAGMA user_version") == "2")
 
       let steps = Schema.migrations + [second]
       try SQLiteStore.migrate(at: scratch.database, through: steps)
       try SQLiteStore.migrate(at: scratch.database, through: steps)
-      #expect(try sql(scratch.database, "PRAGMA user_version; SELECT mail FROM account") == "2")
-      #expect(throws: StoreError.schema(found: 2, known: 1)) {
+      #expect(try sql(scratch.database, "PRAGMA user_version; SELECT mail FROM account") == "3")
+      #expect(throws: StoreError.schema(found: 3, known: 2)) {
         try SQLiteStore(at: scratch.database)
       }
     }

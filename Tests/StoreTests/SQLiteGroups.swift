@@ -74,6 +74,57 @@ import Testing
     }
   }
 
+  /// Each transaction of one caller stands alone too: the failure of one undoes that one.
+  @Test func `of one caller fail one by one, and each leaves nothing`() throws {
+    let (bench, store, _) = try make(StoreOptions())
+    let sessions = try (0..<20).map { try bench.person("p\($0)").session }
+    let results = store.writeEach(Array(sessions.enumerated())) {
+      rows, item throws(StoreError) -> Int in
+      _ = try rows.delete(item.element.id)
+      if item.offset % 3 == 0 { throw .full }
+      return item.offset
+    }
+    for (index, result) in results.enumerated() {
+      let isThere = try store.standing(of: sessions[index].id) != nil
+      #expect(result == (index % 3 == 0 ? .failure(.full) : .success(index)))
+      #expect(isThere == (index % 3 == 0))
+    }
+    #expect(throws: StoreError.full) {
+      try store.write { rows throws(StoreError) -> Void in
+        _ = try rows.delete(sessions[0].id)
+        throw .full
+      }
+    }
+    #expect(try store.standing(of: sessions[0].id) != nil)
+  }
+
+  /// Many tokens of one caller share one sync, and those that need no write start no transaction.
+  @Test func `of one caller are committed once, and not at all where nothing is to be written`()
+    throws
+  {
+    let events = Shared<[StoreEvent]>([])
+    var options = StoreOptions()
+    options.observe = { event in events.withLock { $0.append(event) } }
+    let (bench, store, _) = try make(options)
+    let sessions = try (0..<20).map { try bench.person("p\($0)").session }
+    func presented(_ generation: Int64, at now: NumericDate) -> [Presented] {
+      sessions.map { session in
+        Presented(
+          session: session.id, account: session.account, version: 1, generation: generation,
+          at: now, reuseWindow: .seconds(10))
+      }
+    }
+    events.withLock { $0 = [] }
+    #expect(try store.refresh(presented(1, at: t(60))).allSatisfy { $0.rotation == .rotate })
+    #expect(events.withLock { $0 } == [.began, .committed(jobs: 1)])
+    _ = try store.refresh(presented(2, at: t(61)))
+    events.withLock { $0 = [] }
+    #expect(try store.refresh(presented(2, at: t(62))).allSatisfy { $0.rotation == .keep })
+    #expect(
+      try store.refresh(presented(2, at: sessions[0].expiresAt)).allSatisfy { $0 == .refused })
+    #expect(events.withLock { $0 }.isEmpty)
+  }
+
   @Test func `all fail when the commit does, and none is written`() throws {
     let (bench, store, database) = try make(StoreOptions())
     // A deferred constraint is only looked at by COMMIT.
@@ -84,7 +135,7 @@ import Testing
       CREATE TRIGGER spring AFTER INSERT ON account WHEN NEW.username = 'p7'
       BEGIN INSERT INTO trap VALUES ('nobody'); END
       """)
-    let before = try store.marks()
+    let before = try store.revocationMark()
     let answers = try together(10, on: store, database) { index in
       try bench.person("p\(index)")
     }
@@ -92,7 +143,7 @@ import Testing
       #expect(throws: StoreError.self) { try answer.get() }
     }
     #expect(try store.accounts(after: nil, limit: 100).isEmpty)
-    #expect(try store.marks().revocations == before.revocations)
+    #expect(try store.revocationMark() == before)
     try sql(database, "DROP TRIGGER spring")
     try bench.person("p7")
   }

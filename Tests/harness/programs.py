@@ -37,7 +37,7 @@ def database(state):
 def back_in_time(state, seconds):
     """Moves what the store knows of sessions into the past, as if so long had gone by."""
     with database(state) as opened:
-        for column in ("rotated_at", "issued_at", "created_at", "last_used_at", "expires_at"):
+        for column in ("rotated_at", "issued_at", "sent_at", "bound_from", "created_at", "last_used_at", "expires_at"):
             opened.execute(f"UPDATE session SET {column} = {column} - ?", (seconds,))
 
 

@@ -175,6 +175,22 @@ def test_init_makes_a_state_that_serves_with_either_algorithm(tmp_path, algorith
     assert is_one_line(again, 1) and host.check(first.token).status == 204
 
 
+def test_init_brings_a_database_of_step_1_up_to_date_T203(server):
+    """Programs refuse it and say what to do; afterwards nobody has been signed out."""
+    first = server.register()
+    server.stop()
+    with server.database() as opened:
+        for table, column in (("session", "sent_at"), ("session", "bound_from"), ("attempt", "in_a_row"), ("attempt", "last_failed_at")):
+            opened.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+        opened.execute("PRAGMA user_version = 1")
+    refused = run(server, "account", "list")
+    assert is_one_line(refused, 111) and "`tallystick init` brings it up to date" in refused.stderr
+    done = server.admin("init")
+    assert done.stdout == f"brought {server.state}/tallystick.db from schema 1 to 2\n"
+    assert is_one_line(run(server, "init"), 1)
+    assert server.check(first.token).status == 204 and server.refresh(first.cookie).status == 200
+
+
 def test_help_is_help_at_every_level(server):
     for words in (["--help"], ["help"], ["account", "--help"], ["session", "--help"], ["ban", "--help"], ["key", "--help"], ["token", "--help"],
                   ["config", "--help"]):

@@ -18,8 +18,8 @@ def live(host, cookie):
     """The row of the session that this cookie belongs to."""
     sid = claims(cookie.split("=", 1)[1])["sid"]
     with host.database() as opened:
-        row = opened.execute("SELECT generation, confirmed, rotated_at, issued_at FROM session WHERE id = ?", (sid,)).fetchone()
-    return dict(zip(("generation", "confirmed", "rotated_at", "issued_at"), row)) if row else None
+        row = opened.execute("SELECT generation, confirmed, rotated_at, issued_at, sent_at FROM session WHERE id = ?", (sid,)).fetchone()
+    return dict(zip(("generation", "confirmed", "rotated_at", "issued_at", "sent_at"), row)) if row else None
 
 
 def is_reuse(host, answer, *cookies):
@@ -64,7 +64,7 @@ def test_the_logins_own_rotates_at_once_T045(host):
 
 @pytest.mark.parametrize("age", [0, 60, DAY, 6 * DAY])
 def test_the_one_before_heals_at_any_age_while_its_successor_was_not_seen_T047(host, age):
-    """Row 3: the same successor, the same bytes, and issued_at is now; no fork."""
+    """Row 3: the same successor, the same bytes, and issued_at and sent_at are now; no fork."""
     first = host.register()
     lost = host.refresh(first.cookie)
     host.back_in_time(age)
@@ -75,6 +75,7 @@ def test_the_one_before_heals_at_any_age_while_its_successor_was_not_seen_T047(h
     assert again.cookie == healed.cookie and (age or healed.cookie == lost.cookie)
     row = live(host, first.cookie)
     assert row["generation"] == 2 and row["confirmed"] == 1 and abs(row["issued_at"] - time.time()) < 5
+    assert row["sent_at"] == row["issued_at"]
     assert host.refresh(healed.cookie).status == 200
 
 
@@ -99,6 +100,26 @@ def test_the_one_before_a_seen_successor_is_another_tab_inside_the_window_and_re
     else:
         assert is_reuse(host, answer, second.cookie)
         assert host.check(second.token).status == 401
+
+
+@pytest.mark.parametrize("age, status", [(0, 200), (13, 401)])
+def test_two_tabs_heal_a_lost_answer_at_once_and_the_slower_one_is_another_tab_T048(host, age, status):
+    """Row 4: its window counts from the healing, although the first tab has used its token since."""
+    first = host.register()
+    host.refresh(first.cookie)
+    host.back_in_time(60)
+    healed = host.refresh(first.cookie)
+    assert host.call("me", token=healed.token).status == 200
+    sent = live(host, first.cookie)["sent_at"]
+    assert live(host, first.cookie)["confirmed"] == 2
+    host.back_in_time(age)
+    answer = host.refresh(first.cookie)
+    if status == 200:
+        assert answer.status == 200 and answer.cookie == healed.cookie
+        # Another tab's turn does not prolong the window.
+        assert live(host, first.cookie)["sent_at"] == sent
+    else:
+        assert is_reuse(host, answer, healed.cookie)
 
 
 @pytest.mark.parametrize("age", [0, DAY])

@@ -22,7 +22,7 @@ extension Rule {
     session, presented, now, window in
     let isPrevious = presented == session.generation - 1
     if isPrevious, session.confirmed < session.generation,
-      !now.isWithin(window, of: session.rotatedAt)
+      !now.isWithin(window, of: session.sentAt)
     {
       return (.reuse, session)
     }
@@ -82,6 +82,14 @@ extension Rule {
     session, presented, now, window in
     var (decision, next) = session.presented(presented, at: now, reuseWindow: window)
     if decision == .resend { next.issuedAt = session.issuedAt }
+    return (decision, next)
+  }
+
+  /// The window of another tab counts from the rotation, however late the answer was healed.
+  static let withoutNotingHealing = Rule("healing leaves sent_at") {
+    session, presented, now, window in
+    var (decision, next) = session.presented(presented, at: now, reuseWindow: window)
+    if decision == .resend { next.sentAt = session.sentAt }
     return (decision, next)
   }
 

@@ -157,7 +157,7 @@ extension Scenario {
   /// The world one step later, or nil where something under way must arrive before.
   func wait(_ world: World) -> World? {
     var next = world
-    next.server.rotatedAge = min(world.server.rotatedAge + 1, clock.beyond)
+    next.server.sentAge = min(world.server.sentAge + 1, clock.beyond)
     next.server.issuedAge = min(world.server.issuedAge + 1, clock.beyond)
     for index in world.exchanges.indices {
       switch world.exchanges[index] {
@@ -183,7 +183,7 @@ extension Scenario {
   private func settled(_ outcome: Outcome) -> Outcome {
     guard case .world(var world) = outcome else { return outcome }
     if world.isSeen, world.server.lag == 0 { world.hasToken = [false, false] }
-    guard hasThief, world.isSeen, world.server.rotatedAge == clock.beyond else {
+    guard hasThief, world.isSeen, world.server.sentAge == clock.beyond else {
       return .world(world)
     }
     for party in Party.allCases where (1...2).contains(world.jars[party]) {

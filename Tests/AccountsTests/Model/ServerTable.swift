@@ -12,26 +12,27 @@ struct Standpoint: Hashable, Sendable {
   var isFirst: Bool
   /// How far `confirmed` lies behind the live generation: 0 or 1.
   var lag: UInt8
-  /// Steps since the rotation, at most one more than the window.
-  var rotatedAge: UInt8
+  /// Steps since the last cookie of the unconfirmed live generation, at most one more than the
+  /// window.
+  var sentAge: UInt8
   /// Steps since the last cookie, at most one more than the window.
   var issuedAge: UInt8
 
   /// 8 bits.
   var index: Int {
-    (isFirst ? 1 : 0) | Int(lag) << 1 | Int(rotatedAge) << 2 | Int(issuedAge) << 5
+    (isFirst ? 1 : 0) | Int(lag) << 1 | Int(sentAge) << 2 | Int(issuedAge) << 5
   }
 
-  init(isFirst: Bool, lag: UInt8, rotatedAge: UInt8, issuedAge: UInt8) {
+  init(isFirst: Bool, lag: UInt8, sentAge: UInt8, issuedAge: UInt8) {
     self.isFirst = isFirst
     self.lag = lag
-    self.rotatedAge = rotatedAge
+    self.sentAge = sentAge
     self.issuedAge = issuedAge
   }
 
   init(index: UInt64) {
     self.init(
-      isFirst: index & 1 != 0, lag: UInt8(index >> 1 & 1), rotatedAge: UInt8(index >> 2 & 7),
+      isFirst: index & 1 != 0, lag: UInt8(index >> 1 & 1), sentAge: UInt8(index >> 2 & 7),
       issuedAge: UInt8(index >> 5 & 7))
   }
 }
@@ -69,11 +70,11 @@ struct ServerTable: Sendable {
     let ages = 0...clock.beyond
     for isFirst in [true, false] {
       for lag in UInt8(0)...(isFirst ? 0 : 1) {
-        for rotated in ages {
-          for issued in 0...rotated {
+        for sent in ages {
+          for issued in 0...sent {
             try ask(
               rule, clock,
-              Standpoint(isFirst: isFirst, lag: lag, rotatedAge: rotated, issuedAge: issued))
+              Standpoint(isFirst: isFirst, lag: lag, sentAge: sent, issuedAge: issued))
           }
         }
       }
@@ -98,14 +99,14 @@ struct ServerTable: Sendable {
     let live: Int64 = standpoint.isFirst ? 1 : 1_000
     let before = try session(
       generation: live, confirmed: live - Int64(standpoint.lag),
-      rotated: 1_000 - clock.step * Int64(standpoint.rotatedAge),
-      issued: 1_000 - clock.step * Int64(standpoint.issuedAge))
+      issued: 1_000 - clock.step * Int64(standpoint.issuedAge),
+      sent: 1_000 - clock.step * Int64(standpoint.sentAge))
 
     func reduced(_ session: Session) -> Standpoint {
       Standpoint(
         isFirst: session.generation == 1,
         lag: UInt8(clamping: session.generation - session.confirmed),
-        rotatedAge: UInt8(clamping: (now - session.rotatedAt) / clock.step),
+        sentAge: UInt8(clamping: (now - session.sentAt) / clock.step),
         issuedAge: UInt8(clamping: (now - session.issuedAt) / clock.step))
     }
 

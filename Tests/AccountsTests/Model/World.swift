@@ -57,7 +57,7 @@ func older(_ distance: UInt8) -> UInt8 {
 
 /// The server's session, the jars, and everything under way.
 struct World: Sendable {
-  var server = Standpoint(isFirst: true, lag: 0, rotatedAge: 0, issuedAge: 0)
+  var server = Standpoint(isFirst: true, lag: 0, sentAge: 0, issuedAge: 0)
   /// Whether anybody was seen with the live generation; the model's own record, not the rule's.
   var isSeen = true
   /// Distances; `Exchange.noCookie` for a thief who has copied none.

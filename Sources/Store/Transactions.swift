@@ -1,0 +1,71 @@
+package import Accounts
+
+extension Connection: StoreTransaction {}
+
+extension SQLiteStore {
+  package func read<Value>(
+    _ body: (any StoreReader) throws(StoreError) -> Value
+  ) throws(StoreError) -> Value {
+    try readers.read { connection throws(StoreError) in
+      try connection.snapshot { () throws(StoreError) in try body(connection) }
+    }
+  }
+
+  package func write<Value: Sendable>(
+    _ body: @escaping @Sendable (any StoreTransaction) throws(StoreError) -> Value
+  ) throws(StoreError) -> Value {
+    let results = committer.write([()]) { connection, _ throws(StoreError) in
+      try body(connection)
+    }
+    guard let result = results.first else {
+      throw .corrupt("a transaction ended without a result")
+    }
+    return try result.get()
+  }
+
+  package func writeEach<Item: Sendable, Value: Sendable>(
+    _ items: [Item],
+    _ body: @escaping @Sendable (any StoreTransaction, Item) throws(StoreError) -> Value
+  ) -> [Result<Value, StoreError>] {
+    guard !items.isEmpty else { return [] }
+    return committer.write(items) { connection, item throws(StoreError) in
+      try body(connection, item)
+    }
+  }
+
+  package func standings(
+    of sessions: [SessionID]
+  ) throws(StoreError) -> [SessionID: Result<Standing, StoreError>] {
+    guard !sessions.isEmpty else { return [:] }
+    do throws(StoreError) {
+      // One state of the database, whose locks are asked for once.
+      return try read { rows throws(StoreError) in
+        var standings: [SessionID: Result<Standing, StoreError>] = [:]
+        for session in sessions {
+          standings[session] = try rows.standing(of: session).map { .success($0) }
+        }
+        return standings
+      }
+    } catch {
+      guard case .corrupt = error else { throw error }
+      return try standingsApart(sessions)
+    }
+  }
+
+  /// Reads each session in a transaction of its own: after damage has shown, SQLite ends no
+  /// transaction well, and the connection that met it is given up.
+  private func standingsApart(
+    _ sessions: [SessionID]
+  ) throws(StoreError) -> [SessionID: Result<Standing, StoreError>] {
+    var standings: [SessionID: Result<Standing, StoreError>] = [:]
+    for session in sessions {
+      do throws(StoreError) {
+        standings[session] = try standing(of: session).map { .success($0) }
+      } catch {
+        guard case .corrupt = error else { throw error }
+        standings[session] = .failure(error)
+      }
+    }
+    return standings
+  }
+}
