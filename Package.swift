@@ -29,10 +29,14 @@ let package = Package(
     .target(name: "Wire"),
     .target(name: "Accounts"),
     .target(name: "Threads", dependencies: ["CSystem"]),
-    .target(name: "Token", dependencies: ["Wire", "Accounts", "Threads", "CCrypto", "CSystem"]),
-    .target(name: "PasswordHash", dependencies: ["Accounts", "Threads", "CArgon2", "CSystem"]),
-    .target(name: "Store", dependencies: ["Accounts", "Threads", "CSQLite", "CSystem"]),
-    .target(name: "FastCGI", dependencies: ["Wire", "Threads", "CFastCGI", "CSystem"]),
+    .target(name: "System", dependencies: ["CSystem"]),
+    .target(
+      name: "Token", dependencies: ["Wire", "Accounts", "Threads", "System", "CCrypto", "CSystem"]),
+    .target(
+      name: "PasswordHash",
+      dependencies: ["Accounts", "Threads", "System", "CArgon2", "CSystem"]),
+    .target(name: "Store", dependencies: ["Accounts", "Threads", "System", "CSQLite", "CSystem"]),
+    .target(name: "FastCGI", dependencies: ["Wire", "Threads", "System", "CFastCGI", "CSystem"]),
     .target(
       name: "Endpoint",
       dependencies: ["Wire", "Accounts", "Threads", "Token", "FastCGI", "CSystem"]),
@@ -42,10 +46,12 @@ let package = Package(
       .executableTarget(
         name: program.name,
         dependencies: ["Wire", "Accounts", "Token", "FastCGI", "Endpoint", "CSystem"]
+          + (program.name == "tallystick" ? ["System"] : [])
           + (program.store ? ["Store"] : []) + (program.hashing ? ["PasswordHash", "SignIn"] : []))
     } + [
       .testTarget(name: "WireTests", dependencies: ["Wire"]),
       .testTarget(name: "ThreadsTests", dependencies: ["Threads"]),
+      .testTarget(name: "SystemTests", dependencies: ["System"]),
       .testTarget(name: "AccountsTests", dependencies: ["Accounts"]),
       .testTarget(name: "TokenTests", dependencies: ["Token", "Wire", "Accounts"]),
       .testTarget(name: "PasswordHashTests", dependencies: ["PasswordHash", "Accounts"]),

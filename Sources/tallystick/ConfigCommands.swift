@@ -8,7 +8,8 @@ import Wire
 
 let configCommands = [
   Command(
-    path: ["config", "show"], options: [.json], summary: "print every setting as it is in force"
+    path: ["config", "show"], options: [.json], summary: "print every setting as it is in force",
+    state: .none
   ) { arguments in
     let settings = try Context.settings(issuerNeeded: true)
     printTable(
@@ -20,7 +21,7 @@ let configCommands = [
   ) { _ in
     let settings = try Context.settings(issuerNeeded: true)
     try KeyStore(directory: settings.keys, signing: true).prove()
-    _ = try SQLiteStore(at: settings.database).marks()
+    _ = try Context.store().marks()
     try Blocklist(at: settings.blocklist).verify()
     printLine("ok")
   },

@@ -2,6 +2,7 @@ import Accounts
 import Endpoint
 import PasswordHash
 import Store
+import System
 import Token
 
 let initCommands = [
@@ -12,19 +13,28 @@ let initCommands = [
       Option(
         name: "--words", value: "FILE",
         meaning: "common passwords, one a line; Debian's python3-zxcvbn otherwise"),
+      Option(
+        name: "--owner", value: "USER",
+        meaning: "whom a new state directory belongs to, as root; who owns its parent otherwise"),
     ],
-    summary: "create the state directory: the store, the keys, the blocklist"
+    summary: "create the state directory: the store, the keys, the blocklist", state: .created
   ) { arguments in
     let settings = try Context.settings()
     let algorithm = try algorithm(arguments.options["--algorithm"]) ?? .es256
+    // Before anything else is looked at, the list of words included: as root it could be read to
+    // a service that may not read it.
+    let isNew = try Owner.takeOnOrMake(of: settings.state, for: arguments.options["--owner"])
+    defer { if isNew { removeIfEmpty(settings.state) } }
     guard !exists(settings.database) else {
       throw Refused(line: "\(settings.database) exists: init creates, it never replaces")
     }
     let words = try blocklist(arguments.options["--words"])
     try makePrivateDirectory(settings.state)
-    try writeFile(settings.blocklist, words)
+    try File.replace(settings.blocklist, with: words, mode: 0o600)
     let keys = KeyDirectory(path: settings.keys)
     if !keys.exists { try keys.create(algorithm: algorithm, at: Clock.now()) }
+    // Keys that an earlier call left may be another's by now.
+    try KeyStore(directory: settings.keys, signing: true).prove()
     // Last, because it is what says that everything is there.
     try SQLiteStore.create(at: settings.database)
     Context.note("init")
