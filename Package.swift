@@ -29,10 +29,14 @@ let package = Package(
     .target(name: "Wire"),
     .target(name: "Accounts"),
     .target(name: "Threads", dependencies: ["CSystem"]),
-    .target(name: "Token", dependencies: ["Wire", "Accounts", "Threads", "CCrypto", "CSystem"]),
-    .target(name: "PasswordHash", dependencies: ["Accounts", "Threads", "CArgon2", "CSystem"]),
-    .target(name: "Store", dependencies: ["Accounts", "Threads", "CSQLite", "CSystem"]),
-    .target(name: "FastCGI", dependencies: ["Wire", "Threads", "CFastCGI", "CSystem"]),
+    .target(name: "System", dependencies: ["CSystem"]),
+    .target(
+      name: "Token", dependencies: ["Wire", "Accounts", "Threads", "System", "CCrypto", "CSystem"]),
+    .target(
+      name: "PasswordHash",
+      dependencies: ["Accounts", "Threads", "System", "CArgon2", "CSystem"]),
+    .target(name: "Store", dependencies: ["Accounts", "Threads", "System", "CSQLite", "CSystem"]),
+    .target(name: "FastCGI", dependencies: ["Wire", "Threads", "System", "CFastCGI", "CSystem"]),
     .target(name: "Configuration", dependencies: ["Accounts"]),
     .target(
       name: "Logging", dependencies: ["Configuration", "FastCGI", "Threads", "Wire", "CSystem"]),
@@ -61,13 +65,14 @@ let package = Package(
           "Accounts", "Authentication", "Configuration", "Launch", "Logging", "Token", "Wire",
         ]
           + (program.name == "check" ? ["AuthRequest"] : [])
-          + (program.name == "tallystick" ? ["FastCGI", "CSystem"] : [])
+          + (program.name == "tallystick" ? ["FastCGI", "System", "CSystem"] : [])
           + (program.name == "tallystick" ? [] : ["Routes"])
           + (program.store ? ["Store"] : [])
           + (program.hashing ? ["PasswordHash", "PasswordLogin"] : []))
     } + [
       .testTarget(name: "WireTests", dependencies: ["Wire"]),
       .testTarget(name: "ThreadsTests", dependencies: ["Threads"]),
+      .testTarget(name: "SystemTests", dependencies: ["System"]),
       .testTarget(name: "AccountsTests", dependencies: ["Accounts"]),
       .testTarget(name: "TokenTests", dependencies: ["Token", "Wire", "Accounts"]),
       .testTarget(name: "PasswordHashTests", dependencies: ["PasswordHash", "Accounts"]),

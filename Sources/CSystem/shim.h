@@ -23,6 +23,9 @@
 // imports, too, a second and different form, and no file could import both.
 extern int accept4(int, struct sockaddr *, socklen_t *, int);
 
+// O_PATH hides behind _GNU_SOURCE too.
+static const int ts_o_path = __O_PATH;
+
 // prctl is variadic, which Swift does not import.
 static inline int cs_die_with_parent(int signal) { return prctl(PR_SET_PDEATHSIG, signal); }
 

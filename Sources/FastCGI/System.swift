@@ -2,6 +2,7 @@
 
 import CSystem
 import Glibc
+import System
 import Threads
 
 /// A system call that failed.
@@ -23,7 +24,7 @@ struct SystemError: Error {
   /// One line without the program's name.
   var message: String {
     let subject = object.isEmpty ? call : "\(call) \(object)"
-    return unsafe "\(subject): \(String(cString: strerror(code)))"
+    return "\(subject): \(systemMessage(code))"
   }
 }
 

@@ -1,4 +1,6 @@
+import CSystem
 import Glibc
+import System
 
 /// Why there is no list of common passwords to go by.
 package enum BlocklistError: Error, Equatable, Sendable {
@@ -63,14 +65,17 @@ let newline = UInt8(ascii: "\n")
 
   init(at path: String) throws(BlocklistError) {
     self.path = path
-    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw unreadable(path) }
-    defer { close(descriptor) }
-    let size = lseek(descriptor, 0, SEEK_END)
-    guard size != 0 else { throw .malformed("\(path) is empty") }
-    let mapped = unsafe mmap(nil, max(0, size), PROT_READ, MAP_PRIVATE, descriptor, 0)
-    guard size > 0, let mapped = unsafe mapped, unsafe mapped != MAP_FAILED else {
-      throw unreadable(path)
+    let file: Descriptor
+    do throws(FileError) {
+      file = try Descriptor(regular: path, O_RDONLY)
+    } catch {
+      throw .unreadable(error.reason)
+    }
+    let size = Int(file.status.st_size)
+    guard size > 0 else { throw .malformed("\(path) is empty") }
+    let mapped = unsafe mmap(nil, size, PROT_READ, MAP_PRIVATE, file.number, 0)
+    guard let mapped = unsafe mapped, unsafe mapped != MAP_FAILED else {
+      throw .unreadable(FileError.system(path, "cannot be read").reason)
     }
     unsafe bytes = UnsafeRawBufferPointer(start: mapped, count: size)
     count = size
@@ -118,8 +123,4 @@ let newline = UInt8(ascii: "\n")
     while end < count, self[end] != newline { end += 1 }
     return (start..<end).map { self[$0] }
   }
-}
-
-private func unreadable(_ path: String) -> BlocklistError {
-  .unreadable("cannot read \(path): \(unsafe String(cString: strerror(errno)))")
 }

@@ -1,6 +1,7 @@
 package import Accounts
 import CSystem
 import Glibc
+import System
 
 extension SQLiteStore {
   /// Makes a new, empty database that only its owner can read, whatever the umask.
@@ -18,17 +19,23 @@ extension SQLiteStore {
 
   private static func createAlone(at path: String) throws(StoreError) {
     // The log of a database that was deleted would be replayed into the new one.
-    for name in [path, path + "-wal", path + "-journal"] where fileExists(name) {
+    for name in [path, path + "-wal", path + "-shm", path + "-journal"] where fileExists(name) {
       throw .unreadable("\(name) exists already")
     }
     let draft = path + ".new"
-    remove(draft, with: ["", "-journal", "-wal", "-shm"])
-    try makeEmptyFile(draft)
+    remove(draft, with: ["-journal", "-wal", "-shm"])
+    do throws(FileError) {
+      _ = try File.create(draft)
+    } catch {
+      throw StoreError(error)
+    }
     try fill(draft)
     remove(draft, with: ["-wal", "-shm"])
-    guard unsafe rename(draft, path) == 0 else { throw systemFailure("create", path) }
-    try synchronize(path)
-    try synchronize(directory(of: path))
+    do throws(FileError) {
+      try File.moveDraft(draft, to: path)
+    } catch {
+      throw StoreError(error)
+    }
   }
 
   /// Brings a database that an older program made to what this one knows.
@@ -63,36 +70,12 @@ extension SQLiteStore {
   private static func remove(_ path: String, with suffixes: [String]) {
     for suffix in suffixes { unsafe unlink(path + suffix) }
   }
+}
 
-  private static func makeEmptyFile(_ path: String) throws(StoreError) {
-    let flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW
-    let descriptor = unsafe open(path, flags, 0o600)
-    guard descriptor >= 0 else { throw systemFailure("create", path) }
-    defer { close(descriptor) }
-    guard fchmod(descriptor, 0o600) == 0 else { throw systemFailure("create", path) }
-    // The administrator may prepare as root what a service will use.
-    var owner = stat()
-    let directory = "/" + path.split(separator: "/").dropLast().joined(separator: "/")
-    if geteuid() == 0, unsafe stat(directory, &owner) == 0 {
-      _ = fchown(descriptor, owner.st_uid, owner.st_gid)
-    }
-  }
-
-  private static func synchronize(_ path: String) throws(StoreError) {
-    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw systemFailure("open", path) }
-    defer { close(descriptor) }
-    guard fsync(descriptor) == 0 else { throw systemFailure("write", path) }
-  }
-
-  private static func directory(of path: String) -> String {
-    guard let slash = path.lastIndex(of: "/") else { return "." }
-    return slash == path.startIndex ? "/" : String(path[..<slash])
-  }
-
-  private static func systemFailure(_ action: String, _ path: String) -> StoreError {
-    errno == ENOSPC || errno == EDQUOT
-      ? .full : .unreadable("cannot \(action) \(path): \(systemMessage(errno))")
+extension StoreError {
+  /// A file beside the database, or the database itself, that the system refuses.
+  init(_ error: FileError) {
+    self = error.code == ENOSPC || error.code == EDQUOT ? .full : .unreadable(error.reason)
   }
 }
 

@@ -1,6 +1,7 @@
 import Accounts
 import CSQLite
 import Glibc
+import System
 
 extension StoreError {
   /// What a result code means for whoever asked the store.
@@ -37,9 +38,4 @@ extension StoreError {
     let cause = system == 0 ? "" : ", " + systemMessage(system)
     return "\(path ?? "database"): \(text) (\(code)\(cause))"
   }
-}
-
-/// What the system says about an `errno`.
-func systemMessage(_ number: Int32) -> String {
-  unsafe String(cString: strerror(number))
 }

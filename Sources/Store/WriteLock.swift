@@ -1,6 +1,7 @@
 import Accounts
 import CSystem
 import Glibc
+import System
 
 /// The lock file beside a database: every write transaction and every checkpoint of every process
 /// runs under it.
@@ -45,7 +46,9 @@ final class WriteLock {
     while true {
       if descriptor < 0 { descriptor = try open() }
       guard flock(descriptor, LOCK_EX) == 0 else {
-        guard errno == EINTR else { throw failure("lock") }
+        guard errno == EINTR else {
+          throw StoreError(.system(path, "cannot be locked"))
+        }
         continue
       }
       if isInPlace() { return }
@@ -56,14 +59,13 @@ final class WriteLock {
   }
 
   private func open() throws(StoreError) -> Int32 {
-    let opened = unsafe Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
-    guard opened >= 0 else { throw failure("open") }
-    // The administrator's command may run as root: the service must be able to open it too.
-    var owner = stat()
-    if geteuid() == 0, unsafe stat(database, &owner) == 0 {
-      _ = fchown(opened, owner.st_uid, owner.st_gid)
+    do throws(FileError) {
+      let file = try Descriptor(
+        regular: path, O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600, problem: "cannot be opened")
+      return file.release()
+    } catch {
+      throw StoreError(error)
     }
-    return opened
   }
 
   private func isInPlace() -> Bool {
@@ -72,10 +74,6 @@ final class WriteLock {
     guard unsafe fstat(descriptor, &held) == 0, unsafe stat(path, &found) == 0 else {
       return false
     }
-    return held.st_ino == found.st_ino && held.st_dev == found.st_dev
-  }
-
-  private func failure(_ action: String) -> StoreError {
-    .unreadable("cannot \(action) \(path): \(systemMessage(errno))")
+    return held.isSameFile(as: found)
   }
 }

@@ -11,6 +11,7 @@
 package import Accounts
 import CSystem
 import Glibc
+import System
 import Wire
 
 /// The key directory, as the administrator changes it.
@@ -35,7 +36,7 @@ package struct KeyDirectory: Sendable {
   ///
   /// - Throws: `KeyError` if there is a set already, or for what the system said.
   package func create(algorithm: SignatureAlgorithm, at now: NumericDate) throws(KeyError) {
-    try KeyFile.makeDirectory(path, mode: 0o755)
+    try KeyFile.explained { () throws(FileError) in try Directory.make(path, mode: 0o755) }
     try KeyFile.exclusively(in: path) { () throws(KeyError) in
       try fill(algorithm, at: now)
     }
@@ -43,17 +44,19 @@ package struct KeyDirectory: Sendable {
 
   private func fill(_ algorithm: SignatureAlgorithm, at now: NumericDate) throws(KeyError) {
     guard !exists else { throw KeyError("\(setFile) exists: keys are rotated, never replaced") }
-    try KeyFile.makeDirectory(privateDirectory, mode: 0o700)
+    try KeyFile.explained { () throws(FileError) in
+      try Directory.make(privateDirectory, mode: 0o700)
+    }
     let secret: [UInt8]
     do throws(RandomError) {
       secret = try Random.bytes(32)
     } catch {
       throw KeyError(error.reason)
     }
-    try KeyFile.write(Base64URL.encodeBytes(secret) + [0x0a], to: secretFile, mode: 0o400)
+    try write(Base64URL.encodeBytes(secret) + [0x0a], to: secretFile, mode: 0o400)
     let current = try make(algorithm, .current, at: now)
     let next = try make(algorithm, .next, at: now)
-    try KeyFile.write(KeySet(keys: [current, next]).file, to: setFile, mode: 0o644)
+    try write(KeySet(keys: [current, next]).file, to: setFile, mode: 0o644)
   }
 
   /// The keys of the set.
@@ -91,7 +94,7 @@ package struct KeyDirectory: Sendable {
     }
     set.keys[next].status = .current
     set.keys.append(try make(algorithm ?? chosen.algorithm, .next, at: now))
-    try KeyFile.write(set.file, to: setFile, mode: 0o644)
+    try write(set.file, to: setFile, mode: 0o644)
     return chosen.kid
   }
 
@@ -113,9 +116,9 @@ package struct KeyDirectory: Sendable {
       .map(\.kid)
     guard !retired.isEmpty else { return [] }
     set.keys.removeAll { retired.contains($0.kid) }
-    try KeyFile.write(set.file, to: setFile, mode: 0o644)
+    try write(set.file, to: setFile, mode: 0o644)
     for kid in retired { _ = unsafe unlink(privateFile(kid)) }
-    try KeyFile.synchronize(privateDirectory)
+    try KeyFile.explained { () throws(FileError) in try Directory.synchronize(privateDirectory) }
     return retired
   }
 
@@ -153,7 +156,13 @@ package struct KeyDirectory: Sendable {
     _ algorithm: SignatureAlgorithm, _ status: KeyStatus, at now: NumericDate
   ) throws(KeyError) -> ListedKey {
     let key = try SigningKey.generate(algorithm)
-    try KeyFile.write(try key.pem(), to: privateFile(key.kid), mode: 0o400)
+    try write(try key.pem(), to: privateFile(key.kid), mode: 0o400)
     return ListedKey(key: key.verification, status: status, createdAt: now)
+  }
+
+  private func write(_ bytes: [UInt8], to file: String, mode: mode_t) throws(KeyError) {
+    try KeyFile.explained { () throws(FileError) in
+      try File.replace(file, with: bytes, mode: mode)
+    }
   }
 }

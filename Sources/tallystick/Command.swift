@@ -2,6 +2,7 @@ import Accounts
 import Configuration
 import Launch
 import Logging
+import System
 
 /// An option of a command; one with a value takes it from the next word.
 struct Option: Sendable {
@@ -70,6 +71,7 @@ struct Command: Sendable {
   var arguments: [String] = []
   var options: [Option] = []
   let summary: String
+  var state = StateUse.existing
   /// Does it and prints; throws what went wrong.
   let run: @Sendable (_ arguments: Arguments) throws -> Void
 
@@ -106,7 +108,9 @@ struct Command: Sendable {
   /// Runs it with these words; the exit status.
   func execute(_ words: [String]) -> Int32 {
     do {
-      try run(try Arguments(words, positional: arguments, options: options))
+      let arguments = try Arguments(words, positional: arguments, options: options)
+      if state == .existing { try Owner.takeOn(of: try Context.settings().state) }
+      try run(arguments)
       return 0
     } catch let refused as Refused {
       printError(refused.line + (refused.status == 100 ? "; usage: \(synopsis)" : ""))
@@ -114,6 +118,9 @@ struct Command: Sendable {
     } catch let refusal as Refusal {
       printError(asLine(refusal.explanation))
       return 1
+    } catch let error as FileError {
+      printError(error.reason)
+      return 111
     } catch let error as SettingError {
       printError(error.line)
       return 100

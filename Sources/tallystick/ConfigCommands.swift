@@ -10,7 +10,8 @@ import Wire
 
 let configCommands = [
   Command(
-    path: ["config", "show"], options: [.json], summary: "print every setting as it is in force"
+    path: ["config", "show"], options: [.json], summary: "print every setting as it is in force",
+    state: .none
   ) { arguments in
     let settings = try Context.settings(issuerNeeded: true)
     printTable(
@@ -22,7 +23,7 @@ let configCommands = [
   ) { _ in
     let settings = try Context.settings(issuerNeeded: true)
     try KeyStore(directory: settings.keys, signing: true).prove()
-    _ = try SQLiteStore(at: settings.database).revocationMark()
+    _ = try Context.store().revocationMark()
     try Blocklist(at: settings.blocklist).verify()
     printLine("ok")
   },

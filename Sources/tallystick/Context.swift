@@ -18,7 +18,9 @@ enum Context {
   }
 
   static func store() throws -> SQLiteStore {
-    try SQLiteStore(at: try settings().database)
+    let path = try settings().database
+    try expectRegularFiles(ofStore: path)
+    return try SQLiteStore(at: path)
   }
 
   static func log() -> Log { Log(program: "tallystick", level: .info) }

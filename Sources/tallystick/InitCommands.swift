@@ -4,6 +4,7 @@ import Launch
 import Logging
 import PasswordHash
 import Store
+import System
 import Token
 
 let initCommands = [
@@ -14,11 +15,19 @@ let initCommands = [
       Option(
         name: "--words", value: "FILE",
         meaning: "common passwords, one a line; Debian's python3-zxcvbn otherwise"),
+      Option(
+        name: "--owner", value: "USER",
+        meaning: "whom a new state directory belongs to, as root; who owns its parent otherwise"),
     ],
-    summary: "create the state directory, or bring the store of an older version up to date"
+    summary: "create the state directory, or bring the store of an older version up to date",
+    state: .created
   ) { arguments in
     let settings = try Context.settings()
     let algorithm = try algorithm(arguments.options["--algorithm"]) ?? .es256
+    // Before anything else is looked at, the list of words included: as root it could be read to
+    // a service that may not read it.
+    let isNew = try Owner.takeOnOrMake(of: settings.state, for: arguments.options["--owner"])
+    defer { if isNew { removeIfEmpty(settings.state) } }
     if let (found, known) = try migrate(settings.database) {
       Context.note("init")
       return printLine("brought \(settings.database) from schema \(found) to \(known)")
@@ -28,9 +37,11 @@ let initCommands = [
     }
     let words = try blocklist(arguments.options["--words"])
     try makePrivateDirectory(settings.state)
-    try writeFile(settings.blocklist, words)
+    try File.replace(settings.blocklist, with: words, mode: 0o600)
     let keys = KeyDirectory(path: settings.keys)
     if !keys.exists { try keys.create(algorithm: algorithm, at: Clock.now()) }
+    // Keys that an earlier call left may be another's by now.
+    try KeyStore(directory: settings.keys, signing: true).prove()
     // Last, because it is what says that everything is there.
     try SQLiteStore.create(at: settings.database)
     Context.note("init")

@@ -4,11 +4,19 @@ import FastCGI
 import Glibc
 import Launch
 import Logging
+import System
 import Wire
 
 /// Prints a line on standard output.
 func printLine(_ line: String) {
-  writeAll(Array((line + "\n").utf8), to: 1)
+  printResult(Array((line + "\n").utf8))
+}
+
+/// Prints a result, or ends with 111: who reads half a list must not take it for the whole.
+private func printResult(_ bytes: [UInt8]) {
+  guard writeAll(bytes, to: 1) else {
+    Launch.exit(111, FileError.system("standard output", "cannot be written").reason)
+  }
 }
 
 /// Prints a line on standard error, with the program's name in front.
@@ -25,7 +33,7 @@ func padded(_ text: String, _ width: Int) -> String {
 func printTable(_ columns: [String], _ rows: [[JSON]], asJSON: Bool) {
   if asJSON {
     let objects = rows.map { row in JSON.object(JSONObject(Array(zip(columns, row)))) }
-    writeAll(JSON.array(objects).encode() + [0x0a], to: 1)
+    printResult(JSON.array(objects).encode() + [0x0a])
     return
   }
   let cells = [columns.map { $0.replacingUnderscores }] + rows.map { $0.map(cell) }

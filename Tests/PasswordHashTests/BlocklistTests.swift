@@ -44,7 +44,7 @@ private func opened(_ file: [UInt8]) throws(BlocklistError) -> Blocklist {
 
   @Test func `that is missing is refused with its path`() throws {
     let error = #expect(throws: BlocklistError.self) { try Blocklist(at: "/nonexistent/list") }
-    #expect(error?.reason == "cannot read /nonexistent/list: No such file or directory")
+    #expect(error?.reason == "/nonexistent/list cannot be read: No such file or directory")
     #expect(throws: BlocklistError.self) { try Blocklist(at: "/") }
   }
 

@@ -126,15 +126,20 @@ import Wire
     _ = try KeyStore(directory: directory.path, signing: true)
   }
 
-  @Test(.enabled(if: getuid() == 0, "only root can give files away"))
-  func `gives what root makes to its owner`() throws {
-    try #require(unsafe chown(directory.path, 65_534, 65_534) == 0)
-    try #require(unsafe chown(directory.path + "/private", 65_534, 65_534) == 0)
-    _ = try directory.rotate(at: Fixture.now, algorithm: nil)
-    for name in ["/set.json", "/private/\(try kid(.next)).pem"] {
-      let attributes = try FileManager.default.attributesOfItem(atPath: directory.path + name)
-      #expect(attributes[.ownerAccountID] as? Int == 65_534)
+  @Test func `is never made where a link leads`() throws {
+    let scratch = try Scratch()
+    let elsewhere = scratch.path + "/elsewhere"
+    try FileManager.default.createDirectory(
+      atPath: elsewhere, withIntermediateDirectories: false,
+      attributes: [.posixPermissions: 0o700])
+    let link = scratch.path + "/keys"
+    try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: elsewhere)
+    #expect(throws: KeyError.self) {
+      try KeyDirectory(path: link).create(algorithm: .es256, at: Fixture.now)
     }
+    #expect(try FileManager.default.contentsOfDirectory(atPath: elsewhere).isEmpty)
+    let attributes = try FileManager.default.attributesOfItem(atPath: elsewhere)
+    #expect(attributes[.posixPermissions] as? Int == 0o700)
   }
 
   /// The `kid`s that are published, none with a member that is not public (T042).

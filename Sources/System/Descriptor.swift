@@ -1,0 +1,101 @@
+package import CSystem
+import Glibc
+
+/// An open file or directory, closed with its owner.
+package struct Descriptor: ~Copyable, Sendable {
+  package let number: Int32
+
+  /// Takes the number of an open file.
+  package init(owning number: Int32) {
+    self.number = number
+  }
+
+  /// Takes a number that `open` or `openat` returned.
+  ///
+  /// - Parameters:
+  ///   - number: The number; negative after a failure.
+  ///   - path: The path, for the error.
+  ///   - problem: The problem, for the error.
+  /// - Throws: `FileError` with `errno` if the number is negative.
+  package init(_ number: Int32, _ path: String, _ problem: String) throws(FileError) {
+    guard number >= 0 else { throw .system(path, problem) }
+    self.number = number
+  }
+
+  deinit { close(number) }
+
+  /// Gives the number away; whoever takes it closes it.
+  package consuming func release() -> Int32 {
+    let released = number
+    discard self
+    return released
+  }
+
+  /// Opens a regular file.
+  ///
+  /// Nothing else is ever waited for: a FIFO without a writer is refused like a device.
+  ///
+  /// - Parameters:
+  ///   - path: Its path.
+  ///   - flags: Flags of `open`; O_CLOEXEC and O_NONBLOCK are added.
+  ///   - mode: The mode if the file is created, less the umask.
+  ///   - problem: The problem that the error names if it cannot be opened.
+  /// - Throws: `FileError` if it cannot be opened or is no regular file.
+  package init(
+    regular path: String, _ flags: Int32, mode: mode_t = 0, problem: String = "cannot be read"
+  ) throws(FileError) {
+    let opened = unsafe open(path, flags | O_CLOEXEC | O_NONBLOCK, mode)
+    guard opened >= 0 else { throw .system(path, problem) }
+    var info = stat()
+    guard unsafe fstat(opened, &info) == 0, info.isRegular else {
+      close(opened)
+      throw FileError(path, "is no regular file")
+    }
+    number = opened
+  }
+
+  /// Opens a directory to read it or to synchronize it.
+  ///
+  /// - Throws: `FileError` if it cannot be opened or is no directory.
+  package init(directory path: String, _ flags: Int32 = 0) throws(FileError) {
+    try self.init(
+      unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | flags), path, "cannot be opened")
+  }
+
+  /// Its status; all zero in the impossible case that an open file has none.
+  package var status: stat {
+    var info = stat()
+    _ = unsafe fstat(number, &info)
+    return info
+  }
+
+  /// Writes all bytes, or as many as the file takes before it fails.
+  func write(_ bytes: [UInt8]) -> Bool {
+    var rest = bytes[...]
+    while !rest.isEmpty {
+      let count = unsafe rest.withUnsafeBytes { buffer in
+        unsafe Glibc.write(number, buffer.baseAddress, buffer.count)
+      }
+      if count < 0 && errno == EINTR { continue }
+      guard count > 0 else { return false }
+      rest = rest.dropFirst(count)
+    }
+    return true
+  }
+}
+
+extension stat {
+  /// Whether this is a regular file: no directory, link, FIFO, socket or device.
+  package var isRegular: Bool { st_mode & 0o170000 == 0o100000 }
+
+  /// Whether this is a directory.
+  package var isDirectory: Bool { st_mode & 0o170000 == 0o040000 }
+
+  /// Whether this is a symbolic link.
+  package var isLink: Bool { st_mode & 0o170000 == 0o120000 }
+
+  /// Whether both are the same file.
+  package func isSameFile(as other: stat) -> Bool {
+    st_dev == other.st_dev && st_ino == other.st_ino
+  }
+}

@@ -1,0 +1,90 @@
+package import CSystem
+import Glibc
+
+/// Files that are read whole and replaced whole.
+package enum File {
+  /// What may be read.
+  package enum Kind {
+    case regular, any
+  }
+
+  /// Reads a file whole.
+  ///
+  /// - Parameters:
+  ///   - path: Its path.
+  ///   - limit: Bytes it may have.
+  ///   - kind: `any` for a file that a person has named, which may be a pipe to be waited for.
+  ///   - admit: Looks at its status before anything is read; what it throws ends the reading.
+  /// - Returns: The contents.
+  /// - Throws: `FileError` if it cannot be read, is not of this kind, or is larger.
+  package static func contents(
+    of path: String, atMost limit: Int, kind: Kind = .regular,
+    where admit: (stat) throws(FileError) -> Void = { _ throws(FileError) in }
+  ) throws(FileError) -> [UInt8] {
+    let file =
+      switch kind {
+      case .regular: try Descriptor(regular: path, O_RDONLY)
+      case .any: try Descriptor(unsafe open(path, O_RDONLY | O_CLOEXEC), path, "cannot be read")
+      }
+    try admit(file.status)
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: min(limit + 1, 65_536))
+    while true {
+      let count = unsafe buffer.withUnsafeMutableBytes {
+        unsafe read(file.number, $0.baseAddress, $0.count)
+      }
+      if count < 0 && errno == EINTR { continue }
+      guard count >= 0 else { throw .system(path, "cannot be read") }
+      guard count > 0 else { return bytes }
+      bytes += buffer[..<count]
+      guard bytes.count <= limit else { throw FileError(path, "is larger than \(limit) bytes") }
+    }
+  }
+
+  /// Writes a file beside its place, makes it durable, and moves it there.
+  ///
+  /// A link in its place is replaced, not followed. The mode is exactly the one given, whatever
+  /// the umask. One caller at a time for each path.
+  ///
+  /// - Throws: `FileError`; the old file is then still in its place.
+  package static func replace(
+    _ path: String, with bytes: [UInt8], mode: mode_t
+  ) throws(FileError) {
+    let draft = path + ".new"
+    do throws(FileError) {
+      let file = try create(draft)
+      guard file.write(bytes), fchmod(file.number, mode) == 0 else {
+        throw .system(path, "cannot be written")
+      }
+      try moveDraft(draft, to: path)
+    } catch {
+      _ = unsafe unlink(draft)
+      throw error
+    }
+  }
+
+  /// Makes a draft durable and moves it to its place.
+  ///
+  /// - Throws: `FileError`; before the last step the draft is still there.
+  package static func moveDraft(_ draft: String, to path: String) throws(FileError) {
+    let file = try Descriptor(regular: draft, O_RDONLY | O_NOFOLLOW)
+    guard fsync(file.number) == 0, unsafe rename(draft, path) == 0 else {
+      throw .system(path, "cannot be written")
+    }
+    try Directory.synchronize(Directory.parent(of: path))
+  }
+
+  /// Creates an empty file of mode 0600 under a name that only a draft has.
+  ///
+  /// An earlier draft, or a link that somebody put there, is removed and never opened.
+  ///
+  /// - Throws: `FileError` if it cannot be created.
+  package static func create(_ draft: String) throws(FileError) -> Descriptor {
+    _ = unsafe unlink(draft)
+    let file = try Descriptor(
+      regular: draft, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600,
+      problem: "cannot be created")
+    guard fchmod(file.number, 0o600) == 0 else { throw .system(draft, "cannot be created") }
+    return file
+  }
+}
