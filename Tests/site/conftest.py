@@ -8,6 +8,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "harness"))
 
 from site_under_test import Site  # noqa: E402
+from unchecked import unchecked_site  # noqa: E402
 
 # Files that look at what all others left behind.
 LAST = ("test_logs.py",)
@@ -23,6 +24,13 @@ def site():
     running = Site(http=True)
     yield running
     running.close()
+
+
+@pytest.fixture(scope="session")
+def unchecked():
+    """A site without `check`, for a test that answers in its place."""
+    with unchecked_site() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

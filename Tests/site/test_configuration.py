@@ -143,7 +143,7 @@ def test_the_location_that_asks_is_closed_on_every_side(fresh):
         assert one["client_max_body_size"] == ["0"]
         assert "X-Accel-Redirect" in one["fastcgi_ignore_headers"]
         assert one["fastcgi_cache"] == one["fastcgi_intercept_errors"] == ["off"]
-        assert "fastcgi_store" not in one
+        assert one["fastcgi_keep_conn"] == ["on"] and one["fastcgi_store"] == ["/proc/tallystick/never-stored"]
         for timeout in ("connect", "send", "read"):
             assert int(one[f"fastcgi_{timeout}_timeout"][0].removesuffix("s")) <= 5
         params = {param["args"][0]: param["args"][1] for param in named(block, "fastcgi_param")}

@@ -2,10 +2,11 @@
 
 import json
 import re
+import subprocess
 
 import pytest
-from programs import COOKIE, ROUTES
-from site_under_test import PASSWORD
+from programs import COOKIE, ROOT, ROUTES
+from site_under_test import PASSWORD, Site
 
 
 @pytest.fixture(scope="module")
@@ -56,3 +57,54 @@ def test_nginx_and_the_programs_log_one_id(logs):
     events = [json.loads(line) for line in logs["login.log"].splitlines()]
     named = [event["request"] for event in events if event.get("request")]
     assert named and set(named) <= seen
+
+
+def complained_about(site, token):
+    """Requests whose headers nginx's error log quotes at some level, each with the token in them."""
+    lines = f"Authorization: Bearer {token}\r\n"
+    for headers in (lines * 2, f"X_Authorization: Bearer {token}\r\n", f"Cookie: a=b\r\n{token}\r\n"):
+        request = f"GET /private/ HTTP/1.1\r\nHost: localhost:{site.port}\r\nConnection: close\r\n{headers}\r\n"
+        assert site.raw(request.encode())[9:12] in (b"400", b"401")
+
+
+def at_level(site, level):
+    """The shipped configuration but for the level of the error log."""
+    path = site.dir / "nginx/nginx.conf"
+    text, count = re.subn(r"(?m)^(error_log .*) \w+;$", rf"\1 {level};", path.read_text())
+    assert count == 1
+    path.write_text(text)
+    site.reload()
+
+
+def built_with():
+    return subprocess.run(["nginx", "-V"], capture_output=True, text=True, check=True).stderr
+
+
+def test_the_error_log_quotes_tokens_at_info_and_debug_and_not_at_the_shipped_level():
+    """T216: `info` and `debug` quote header lines, which nginx/README.md warns of."""
+    site = Site()
+    try:
+        token = site.register().token
+        complained_about(site, token)
+        assert token not in site.log("error")
+        for level in ("warn", "notice"):
+            at_level(site, level)
+            complained_about(site, token)
+            assert token not in site.log("error"), level
+        at_level(site, "info")
+        complained_about(site, token)
+        assert site.log("error").count(token) >= 2
+        before = site.log("error").count(token)
+        at_level(site, "debug")
+        assert site.get("/private/", headers={"Authorization": f"Bearer {token}"}).status_code == 200
+        # Debian's nginx is built with it; without, `debug` is `info`.
+        assert site.log("error").count(token) > before or "--with-debug" not in built_with()
+    finally:
+        site.close()
+
+
+def test_the_shipped_level_is_error():
+    """T216: in the one place that sets it."""
+    found = [line for path in (ROOT / "nginx").rglob("*.conf") for line in path.read_text().splitlines()
+             if re.match(r" *error_log ", line)]
+    assert found == ["error_log /var/log/nginx/error.log error;"]

@@ -20,7 +20,7 @@ FLOORS = {
 }
 OURS = {
     "check": "**`check`, ES256, cached, as shipped**",
-    "plain": "`check`, ES256, cached, without `fastcgi_store`",
+    "plain": "`check`, ES256, cached, with `check-no-keepalive.conf`",
     "c2_new": "C2, every token new",
     "new": "`check`, ES256, every token new",
     "unrevoked": "`check` built without instant revocation",
@@ -39,11 +39,14 @@ COLUMNS = (
 
 
 def asking(upstream, kept):
-    """The shipped way of asking `check`, of another responder and with or without kept connections."""
-    text = (machine.ROOT / "nginx/tallystick/location/check.conf").read_text()
-    text = re.sub(r"(?m)^\s*#.*\n", "", text)
-    text = re.sub(r"fastcgi_pass [^;]*;", f"fastcgi_pass {upstream};", text)
-    return text + ("include tallystick/location/check-keepalive.conf;" if kept else "")
+    """The shipped way of asking `check`, of another responder: location/check.conf, or with the switch."""
+    folder = machine.ROOT / "nginx/tallystick/location"
+    common, shipped = ((folder / name).read_text() for name in ("check-request.conf", "check.conf"))
+    inclusion = "include tallystick/location/check-request.conf;"
+    if inclusion not in shipped:
+        raise Failure("location/check.conf does not include check-request.conf: the bench cannot use it")
+    text = re.sub(r"(?m)^\s*#.*\n", "", shipped.replace(inclusion, common) if kept else common)
+    return re.sub(r"fastcgi_pass [^;]*;", f"fastcgi_pass {upstream};", text)
 
 
 class CheckSite(Site):
@@ -73,7 +76,8 @@ class CheckSite(Site):
             )
             self.start(name, words, None)
             self.http.append(f"  upstream {name} {{ server unix:{socket}; keepalive 32; }}")
-            self.guard(name, asking(name, kept))
+            # As everyone configures it: asked to keep the connection, which nginx closes all the same.
+            self.guard(name, asking(name, kept) + ("" if kept else "fastcgi_keep_conn on;"))
             # One that verifies is compared where every token is verified.
             if name != "verify":
                 self.add(name, name, name)
