@@ -182,6 +182,12 @@ def quick_person(quick_stack):
         yield made
 
 
+def sent_cookies(request):
+    """What a request that the proxy saw had in its Cookie header: pairs of name and value, in order."""
+    header = request.headers["Cookie"]
+    return [tuple(pair.split("=", 1)) for pair in header.split("; ")] if header else []
+
+
 def statuses(page, *paths):
     """The statuses of auth.fetch for each path, all at once; an error's code in place of one."""
     return page.evaluate("""(paths) => Promise.all(paths.map((path) => auth.fetch(path)

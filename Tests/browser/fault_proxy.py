@@ -4,8 +4,9 @@ It speaks HTTP/1.1 over TLS to the browser, with the site's own certificate, and
 connection of its own. Chromium is told that the site's host and port are to be found here, so
 that origins, cookies and the Host header are what they would be without it.
 
-It also answers for every name that is not the site's, with an empty page, and for the paths in
-`pages`: Playwright's own interception would answer preflights in the site's place.
+It also answers for every name that is not in `names`, with an empty page and the headers that
+`foreign_headers` has for it, and for the paths in `pages`: Playwright's own interception would answer
+preflights in the site's place.
 
 `plan` decides, request by request, what goes wrong. Answers that are dropped are closed without a
 byte: on a reused connection Chromium then sends the POST again by itself, up to seven times.
@@ -70,6 +71,7 @@ class FaultProxy:
 
     def __init__(self, site, plan=None):
         self.site, self.seen, self.foreign, self.pages = site, [], [], {}
+        self.names, self.foreign_headers = {f"localhost:{site.port}"}, {}
         self.plan = plan or (lambda request: Fault())
         self.too_late = lambda request: False
         self._later = []
@@ -138,14 +140,14 @@ class FaultProxy:
         body = await reader.readexactly(int(headers.get("Content-Length", 0)))
         request = Seen(method, path, headers, body)
         request.head = head
-        foreign = headers["Host"] != f"localhost:{self.site.port}"
+        foreign = headers["Host"] not in self.names
         (self.foreign if foreign else self.seen).append(request)
         return request
 
     async def _answer(self, request):
         """The bytes to send and whether to close after them; None to close at once."""
-        if request.headers["Host"] != f"localhost:{self.site.port}":
-            return _render(200, FOREIGN, EMPTY), False
+        if (host := request.headers["Host"]) not in self.names:
+            return _render(200, FOREIGN | self.foreign_headers.get(host, {}), EMPTY), False
         if request.path in self.pages:
             return _render(200, *self.pages[request.path]), False
         fault = self.plan(request) or Fault()

@@ -214,8 +214,8 @@ def test_what_a_newer_answer_has_overtaken_does_not_come_later_than_the_window(w
 
 def generation(cookies):
     """The generation of the refresh token in a Cookie or Set-Cookie header, None without one."""
-    name, _, value = (cookies or "").partition(";")[0].partition("=")
-    return claims(value)["gen"] if name == COOKIE and value.count(".") == 2 else None
+    value = dict(pair.partition("=")[::2] for pair in (cookies or "").split("; ")).get(COOKIE, "")
+    return claims(value)["gen"] if value.count(".") == 2 else None
 
 
 def beside(stack):

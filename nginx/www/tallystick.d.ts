@@ -1,9 +1,9 @@
-// The browser half of tallystick: what each call does, resolves to, and when it throws.
+// The browser half of tallystick: what each call does, what it resolves to, and when it throws.
 //
-// Everything asynchronous here rejects with an AuthError and nothing else, save for what `fetch`
-// itself or the caller's own AbortSignal throws.
+// Promises reject with an AuthError only, except that `fetch` also passes on what the browser's
+// fetch or the caller's own AbortSignal throws.
 
-/** Who is signed in, as the server told it with the tokens. */
+/** Who is signed in, as the server said with the tokens. */
 export interface User {
   readonly id: string;
   readonly username: string;
@@ -13,9 +13,9 @@ export interface User {
 /**
  * The state at one moment; frozen, and the same object until something changes.
  *
- * - `unknown`: the first refresh has not been answered, or could not be: see `error`.
- * - `signedin`: `user` is set. `error` names what keeps the token from being renewed, if anything.
- * - `signedout`: there is no session here.
+ * - `unknown`: the first refresh is under way, or it failed: see `error`.
+ * - `signedin`: `user` is set. `error` says why the token could not be renewed, if it could not.
+ * - `signedout`: this browser has no session.
  */
 export interface Snapshot {
   readonly status: "unknown" | "signedin" | "signedout";
@@ -58,9 +58,9 @@ export type ErrorCode =
 export class AuthError extends Error {
   constructor(code: ErrorCode, message?: string, status?: number, retryAfter?: number);
   readonly code: ErrorCode;
-  /** The HTTP status, 0 when there was no answer. */
+  /** The HTTP status, 0 without an answer. */
   readonly status: number;
-  /** Seconds after which the server wants to be asked again, 0 when it did not say. */
+  /** The answer's Retry-After in seconds, 0 without one. */
   readonly retryAfter: number;
 }
 
@@ -83,7 +83,7 @@ export interface Options {
   origins?: string[];
   /** Used for every request. Default: the window's own. */
   fetch?: typeof fetch;
-  /** What stands for the global object; for tests. */
+  /** Used instead of the global object; for tests. */
   window?: object;
 }
 
@@ -100,29 +100,31 @@ export interface Auth extends EventTarget {
   /**
    * Restores the login of this browser by one silent refresh.
    *
-   * Resolves when it is known who is here, or that the server cannot be asked at the moment
-   * (`unknown`; it is asked again in the background). Never rejects.
+   * Resolves when the server has answered, or when it cannot be reached at the moment (`unknown`;
+   * the module retries in the background). Never rejects.
    */
   readonly ready: Promise<Snapshot>;
 
   /**
-   * `fetch` with the access token, which is sent to the page's own origin and to `origins` only.
+   * `fetch` with the access token, which is sent to the page's own origin, to that of `base`, and
+   * to `origins` only.
    *
-   * Elsewhere, and where the caller sets `Authorization`, it is plain `fetch`. A token about to
-   * end is renewed first. A 401 is answered by one refresh, shared by all who wait, and one more
-   * try; the second 401 is the caller's, and so is the first if nobody is signed in or the body
-   * was a stream, which cannot be sent twice.
+   * For other origins, and if the caller sets `Authorization`, it is plain `fetch`. A token about
+   * to expire is renewed first. After a 401, the token is renewed by one refresh that all waiting
+   * requests share, and the request is sent once more. The caller gets the second 401, and also
+   * the first if nobody is signed in or if the body is a stream, which cannot be sent twice.
    *
-   * @throws {SignedOut} the refresh was refused, or somebody signed out while the request waited
-   * @throws {AuthError} the refresh failed for the network or the server: nobody is signed out
-   * @throws what `fetch` throws, and the reason of the caller's own signal, without waiting
+   * @throws {SignedOut} the server refused the refresh, or the user signed out meanwhile
+   * @throws {AuthError} the refresh failed because of the network or the server; the user stays
+   *   signed in
+   * @throws what `fetch` throws, and at once the reason of the caller's own signal
    */
   fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response>;
 
   /**
    * Does the same for an axios instance, by interceptors; rejects as `fetch` above does.
    *
-   * @returns a function that takes the interceptors off again
+   * @returns a function that removes the interceptors
    */
   attach(axios: AxiosLike): () => void;
 
@@ -130,7 +132,7 @@ export interface Auth extends EventTarget {
    * Signs in, here and in the other tabs.
    *
    * @throws {AuthError} `invalid_credentials`, `too_many_attempts`, `temporarily_unavailable`, …
-   * @throws {SignedOut} somebody signed out before the answer came; the new session is ended
+   * @throws {SignedOut} the user signed out before the answer came; the new session is ended
    */
   login(username: string, password: string): Promise<User>;
 
@@ -142,16 +144,16 @@ export interface Auth extends EventTarget {
   register(username: string, password: string): Promise<User>;
 
   /**
-   * Ends this session, here and in the other tabs: at once, then at the server. While a login is
-   * still being restored, it waits for that: no token names the session yet. The page may be left
-   * when it resolves.
+   * Ends this session: at once in all tabs, then at the server. If the login is still being
+   * restored, it waits for that first, because only a token names the session. Once it resolves,
+   * the page may be left.
    *
    * @throws {AuthError} the server could not be told. The page is signed out, but the session
-   *   lives: call again, which sends the same token again.
+   *   still exists: call it again, and it sends the same token again.
    */
   logout(): Promise<void>;
 
-  /** Ends every session and every token of the account. Throws as `user`; then nothing changed. */
+  /** Ends every session and every token of the account. Throws as `user`; nothing changed then. */
   revoke(): Promise<void>;
 
   /**
@@ -164,7 +166,7 @@ export interface Auth extends EventTarget {
   /**
    * Asks the server who is signed in.
    *
-   * @throws {SignedOut} nobody is, or no longer
+   * @throws {SignedOut} nobody is signed in, or the session has ended
    * @throws {AuthError} the server could not be asked
    */
   user(): Promise<Account>;
@@ -178,13 +180,17 @@ export interface Auth extends EventTarget {
   /** Seconds that the access token has left, 0 without one. */
   remaining(): number;
 
-  /** Calls back after every change of the snapshot. Returns what ends it. Needs no `this`. */
+  /**
+   * Calls back after each change of the snapshot.
+   *
+   * @returns a function that stops it; neither needs `this`
+   */
   subscribe(listener: () => void): () => void;
 
   /** The state, for React's `useSyncExternalStore` and its like. Needs no `this`. */
   getSnapshot(): Snapshot;
 
-  /** Forgets the token, stops the clock and closes the channel; signs nobody out. */
+  /** Forgets the token, stops the timers and closes the channel; signs nobody out. */
   dispose(): void;
 
   addEventListener(type: "signedout", listener: (event: SignedOutEvent) => void): void;

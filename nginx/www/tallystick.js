@@ -1,5 +1,10 @@
-// tallystick, the browser half: no storage, the access token lives in this closure.
-// What each function gives and throws: tallystick.d.ts.
+// tallystick, the browser half: no storage, the access token lives in a closure.
+// What each call gives and throws: tallystick.d.ts. How the parts work together: README.md.
+
+const PATIENCE = 3000; // ms that one waits for a silent tab's lock, or for the next try
+const LIMIT = 30000; // ms until an answer counts as lost
+const ignore = () => {};
+const clock = (window) => () => window.performance.now(); // monotonic: may be wrong, never jumps
 
 export class AuthError extends Error {
   constructor(code, message, status = 0, retryAfter = 0) {
@@ -12,33 +17,123 @@ export class SignedOut extends AuthError {
   constructor() { super("signed_out", "You are signed out."); }
 }
 
-export function createAuth({
-  base = "/auth", origins = [], window = globalThis, fetch = (...all) => window.fetch(...all),
-} = {}) {
-  const { document, performance } = window;
-  const page = window.location?.href ?? "http://localhost/";
-  const resolve = (url, from = document?.baseURI ?? page) => new URL(url, from);
-  const trusted = new Set([page, base, ...origins].map((url) => resolve(url, page).origin));
-  const name = "tallystick " + base;
-  const PATIENCE = 3000; // ms that one waits for a silent tab's lock, or for the next try
-  const LIMIT = 30000; // ms until an answer counts as lost
-  const ignore = () => {};
+// ---- Requests to the routes
+
+// keepalive, no abort signal: once the server has rotated the token, the browser must store the
+// new cookie, even if the tab closes or nobody waits. No redirects: a password stays here.
+const createCall = (window, fetch, base) => async (path, bearer, body, method = "POST") => {
+  const headers = {};
+  if (bearer) headers.Authorization = "Bearer " + bearer;
+  if (body) headers["Content-Type"] = "application/json";
+  let response, limit;
+  try {
+    response = await Promise.race([
+      fetch(base + path, {
+        method, headers, body: body && JSON.stringify(body),
+        keepalive: true, credentials: "include", redirect: "error",
+      }),
+      new Promise((_, lost) => { limit = window.setTimeout(lost, LIMIT); }),
+    ]);
+  } catch {
+    throw new AuthError("network", "The server could not be reached.");
+  } finally {
+    window.clearTimeout(limit);
+  }
+  const { status } = response;
+  const answer = status === 204 ? {} : await response.json().catch(ignore);
+  if (response.ok && answer) return answer;
+  throw new AuthError(
+    answer?.error ?? (status > 499 ? "temporarily_unavailable" : "unexpected_answer"),
+    answer?.error_description, status, +response.headers.get("Retry-After") || 0);
+};
+
+// ---- The conversation between tabs
+
+// Messages: { ask }, does anybody have a token? (also: I am at work); { token, user, life, left,
+// signin }, here is one; { out }, signed out. Without BroadcastChannel each tab refreshes for
+// itself, and learns of a sign-out by a 401.
+function createTabs(window, name, receive) {
+  let channel = window.BroadcastChannel && new window.BroadcastChannel(name);
+  channel?.unref?.(); // Node
+  if (channel) channel.onmessage = ({ data }) => receive(data);
+  return {
+    exist: !!channel,
+    post(message) { channel?.postMessage(message); },
+    close() { channel?.close(); channel = null; },
+  };
+}
+
+// ---- The turn that one tab takes
+
+// Of two refreshes at once, the slower answer can put an old cookie back, which the server then
+// takes for a stolen one. So whatever changes the cookie waits for its turn: in this tab in `line`,
+// among the tabs for a lock.
+function createTurns(window, name, tabs) {
+  const now = clock(window);
+  let line = Promise.resolve(); // the end of this tab's own queue
+  let heard; // when a tab at work was last heard
+
+  // `lacking` says whether the work is still needed.
+  function take(work, lacking = () => true) {
+    const run = async () => {
+      const waiting = new AbortController();
+      let pulse, working;
+      heard = now();
+      // The tab at work is heard every second. Who waits gives up when another tab has brought
+      // what it lacks, or when nobody is heard: a frozen tab keeps its lock.
+      const beat = () => {
+        if (working) tabs.post({ ask: true });
+        else if (!lacking() || now() - heard >= PATIENCE) waiting.abort();
+        pulse = window.setTimeout(beat, 1000);
+      };
+      const go = () => (working = true, work());
+      beat();
+      try {
+        return await window.navigator.locks.request(name, { signal: waiting.signal }, go);
+      } catch (error) {
+        if (working) throw error; // the work's own
+        return await go(); // no Web Locks, or given up: the server's reuse window covers it
+      } finally {
+        window.clearTimeout(pulse);
+      }
+    };
+    const done = line.then(run);
+    line = done.then(ignore, ignore);
+    return done;
+  }
+
+  return {
+    take,
+    hear() { heard = now(); },
+    after(done) { line = Promise.allSettled([line, done]); },
+  };
+}
+
+// ---- The session: its token, renewal, sign-out and epochs
+
+// A sign-out and a sign-in as another user begin a new epoch. Whoever waits for an answer keeps the
+// epoch in which it asked (`mine`), and throws away what comes in a later one. Otherwise a refresh
+// answered after a sign-out would sign in again, a refusal of the old session would end the new
+// one, and one user's request would be repeated with another's token.
+function createSession(window, name, call, emit) {
+  const { document } = window;
+  let token = "", life = 0, ends = 0; // the access token, its whole life in s, its end in ms
+  let owner = false; // this tab fetched the token, so it answers tabs that ask for one
+  let epoch = 0;
+  let parting = ""; // the token of a sign-out that the server has not confirmed
+  let flight, timer; // the refresh under way; the next renewal
+  let fails = 0, notBefore = 0, failure; // the back-off
+  let taken = ignore; // called when a token comes
+  let snapshot = Object.freeze({ status: "unknown", user: null, error: null });
+
   const sleep = (ms) => new Promise((done) => window.setTimeout(done, ms));
-  const now = () => performance.now(); // monotonic: a wrong computer clock does not matter
+  const now = clock(window);
   const left = () => (ends - now()) / 1000;
   const margin = () => Math.min(60, life / 5); // seconds before the end at which to renew
   const usable = (bad) => token && token !== bad && left() > margin() / 6;
 
-  let token = "", life = 0, ends = 0; // the access token, its whole life in s, its end in ms
-  let parting = ""; // the token of a sign-out that the server has not confirmed
-  let epoch = 0; // one sign-in; whatever was asked for in an earlier one is thrown away
-  let owner = false; // this tab fetched the token, so it answers tabs that ask for one
-  let fails = 0, notBefore = 0, failure; // the back-off
-  let flight, timer, alive, heard = ignore, tail = Promise.resolve();
-  let snapshot = Object.freeze({ status: "unknown", user: null, error: null });
-
-  const auth = new EventTarget();
-  const emit = (type, detail) => auth.dispatchEvent(Object.assign(new Event(type), detail));
+  const tabs = createTabs(window, name, receive);
+  const turns = createTurns(window, name, tabs);
 
   function show(status, user, error = null) {
     // The same user stays the same object: a refresh draws nothing again.
@@ -49,78 +144,38 @@ export function createAuth({
     emit("change");
   }
 
-  // Requests to the routes:
-
-  // keepalive, no abort signal: a tab that closes still stores the cookie of a rotation. No
-  // redirects: a password is not carried elsewhere.
-  async function call(path, bearer, body, method = "POST") {
-    const headers = {};
-    if (bearer) headers.Authorization = "Bearer " + bearer;
-    if (body) headers["Content-Type"] = "application/json";
-    let response, limit;
-    try {
-      response = await Promise.race([
-        fetch(base + path, {
-          method, headers, body: body && JSON.stringify(body),
-          keepalive: true, credentials: "include", redirect: "error",
-        }),
-        new Promise((_, lost) => { limit = window.setTimeout(lost, LIMIT); }),
-      ]);
-    } catch {
-      throw new AuthError("network", "The server could not be reached.");
-    } finally {
-      window.clearTimeout(limit);
-    }
-    const { status } = response;
-    const answer = status === 204 ? {} : await response.json().catch(ignore);
-    if (response.ok && answer) return answer;
-    throw new AuthError(
-      answer?.error ?? (status > 499 ? "temporarily_unavailable" : "unexpected_answer"),
-      answer?.error_description, status, +response.headers.get("Retry-After") || 0);
-  }
-
-  // What changes the cookie is done by one tab at a time: a cookie that comes after the next one
-  // was used looks stolen. The holder asks every second; the others wait while they hear it.
-  const alone = (work, lacking = () => true) => {
-    const run = async () => {
-      const turn = new AbortController();
-      let pulse, ours;
-      alive = now();
-      const beat = () => {
-        if (ours) post({ ask: true });
-        else if (!lacking() || now() - alive >= PATIENCE) turn.abort();
-        pulse = window.setTimeout(beat, 1000);
-      };
-      const go = () => (ours = true, work());
-      beat();
-      try {
-        return await window.navigator.locks.request(name, { signal: turn.signal }, go);
-      } catch (error) {
-        if (ours) throw error;
-        return await go();
-      } finally {
-        window.clearTimeout(pulse);
-      }
-    };
-    const done = tail.then(run);
-    tail = done.then(ignore, ignore);
-    return done;
-  };
+  // -- The token: from a route (grant), or from another tab (receive)
 
   async function grant(path, body, bearer) {
     const mine = epoch, had = token, start = now();
     const answer = await call(path, bearer, body);
     const { access_token, expires_in, user } = answer;
     if (!access_token || !(expires_in > 0) || !user) throw new AuthError("unexpected_answer");
-    if (mine !== epoch) { // signed out meanwhile: the late answer must not leave a session behind
+    if (mine !== epoch) {
+      // The late answer must not leave a session behind.
       if (snapshot.status === "signedout") call("/logout", access_token).catch(ignore);
       throw new SignedOut();
     }
     const signin = path !== "/refresh";
     if (!signin && token !== had) return; // another tab was faster
-    take({ token: access_token, user, life: expires_in, signin }, start);
+    take({ token: access_token, user, life: expires_in }, start);
     owner = true;
-    post({ token, user, life, left: left(), signin });
+    tabs.post({ token, user, life, left: left(), signin });
+  }
+
+  function receive(data) {
+    const { status, user } = snapshot;
+    if (data.ask) {
+      turns.hear();
+      if (owner && usable()) tabs.post({ token, user, life, left: left() });
+    } else if (data.out) {
+      leave("elsewhere", true);
+    } else if (data.signin || status === "unknown"
+      || (status === "signedin" && user.id === data.user.id
+      && data.token !== token && data.left > left())) {
+      // A signed-out tab follows a sign-in, never a refresh, which may be older than the sign-out.
+      take(data, now());
+    }
   }
 
   function take(news, start) {
@@ -132,10 +187,10 @@ export function createAuth({
     // Spread, so that tabs do not all renew at once.
     wakeAt(ends - margin() * 1000 * (1.9 - 0.9 * Math.random()));
     show("signedin", news.user);
-    heard();
+    taken();
   }
 
-  // Renewal:
+  // -- Renewal
 
   // Gives a token other than `bad`; all who wait share one refresh.
   async function renew(bad, mine = epoch) {
@@ -152,10 +207,17 @@ export function createAuth({
     return renew(used, mine);
   }
 
+  // For a request; empty if nobody is signed in.
+  async function fresh() {
+    await restored;
+    return snapshot.status === "signedout" ? "" : usable() ? token : renew();
+  }
+
   async function refresh(bad) {
     const mine = epoch, lacking = () => mine === epoch && !usable(bad);
     let had = token;
     while (lacking()) {
+      // Waits before its turn, not in it: other tabs may try.
       const wait = notBefore - now();
       if (wait > PATIENCE) throw failure;
       if (wait > 0) {
@@ -163,16 +225,16 @@ export function createAuth({
         continue;
       }
       try {
-        return await alone(async () => {
-          if (channel && lacking()) { // a tab that has one answers at once
-            post({ ask: true });
-            await Promise.race([sleep(50), new Promise((done) => { heard = done; })]);
+        return await turns.take(async () => {
+          if (tabs.exist && lacking()) { // a tab that has a token answers at once
+            tabs.post({ ask: true });
+            await Promise.race([sleep(50), new Promise((done) => { taken = done; })]);
           }
           had = token;
           if (lacking()) await grant("/refresh");
         }, lacking);
       } catch (error) {
-        if (mine !== epoch || token !== had) return;
+        if (mine !== epoch || token !== had) return; // overtaken
         if (error.status === 401) {
           if (token) depart("refused").catch(ignore);
           else leave(); // a visitor without a cookie: nothing to end
@@ -201,16 +263,16 @@ export function createAuth({
     renew(token).catch(ignore);
   }
 
-  // Signing out:
+  // -- Signing out
 
-  function leave(reason, heard) {
+  function leave(reason, told) {
     const { status } = snapshot;
     epoch++;
     token = "";
     owner = false;
     fails = notBefore = 0;
     window.clearTimeout(timer);
-    if (reason && !heard) post({ out: true });
+    if (reason && !told) tabs.post({ out: true });
     show("signedout", null);
     if (status === "signedin") emit("signedout", { reason });
   }
@@ -218,88 +280,112 @@ export function createAuth({
   function depart(reason) {
     parting = token || parting;
     const done = call("/logout", parting); // on its way before a listener leaves the page
-    tail = Promise.allSettled([tail, done]); // a later sign-in waits for its cookie to go
+    turns.after(done); // a later sign-in waits for its cookie to go
     leave(reason);
     return done.then(() => { parting = ""; });
   }
 
-  // Tabs:
+  async function logout() {
+    if (!token) await flight?.catch(ignore); // until a token names the session
+    return depart("logout");
+  }
 
-  const channel = window.BroadcastChannel && new window.BroadcastChannel(name);
-  channel?.unref?.();
-  let post = (message) => channel?.postMessage(message);
-  if (channel) channel.onmessage = ({ data }) => {
-    const { status, user } = snapshot;
-    if (data.ask) {
-      alive = now();
-      if (owner && usable()) post({ token, user, life, left: left() });
-    } else if (data.out) {
-      leave("elsewhere", true);
-    } else if (data.signin || status === "unknown"
-      || (status === "signedin" && user.id === data.user.id
-      && data.token !== token && data.left > left())) {
-      take(data, now()); // a signed-out tab follows a sign-in, never a mere refresh
-    }
+  function dispose() {
+    epoch++;
+    token = parting = "";
+    window.clearTimeout(timer);
+    tabs.close();
+    for (const [at, type] of places) at?.removeEventListener?.(type, wake);
+  }
+
+  const places = [[document, "visibilitychange"], [window, "online"], [window, "pageshow"]];
+  for (const [at, type] of places) at?.addEventListener?.(type, wake);
+  const restored = renew().then(ignore, ignore); // without the token as its value: it stays
+
+  return {
+    get epoch() { return epoch; },
+    getSnapshot: () => snapshot,
+    ready: restored.then(() => snapshot),
+    remaining: () => token ? Math.max(0, left()) : 0,
+    alone: turns.take, grant, fresh, replace, leave, logout, dispose,
   };
+}
 
-  // The caller's requests:
+// ---- The caller's requests
 
-  async function fresh() {
-    await restored;
-    return snapshot.status === "signedout" ? "" : usable() ? token : renew();
+// The caller's signal ends the wait, not the refresh, which others share.
+const unless = (signal, promise) => !signal ? promise : Promise.race([promise,
+  new Promise((_, abort) => {
+    const stop = () => abort(signal.reason);
+    if (signal.aborted) stop();
+    signal.addEventListener("abort", stop, { once: true });
+  })]);
+
+const createFetch = (fetch, session, resolve, trusted) => async (input, init) => {
+  const headers = new Headers(init?.headers ?? input.headers);
+  if (!trusted.has(resolve(input.url ?? input).origin) || headers.has("Authorization")) {
+    return fetch(input, init);
   }
+  const signal = init?.signal ?? input.signal;
+  const go = (target, bearer) => {
+    if (bearer) headers.set("Authorization", "Bearer " + bearer);
+    return fetch(target, { ...init, headers });
+  };
+  const used = await unless(signal, session.fresh()), mine = session.epoch;
+  const second = input.clone?.() ?? input;
+  const response = await go(input, used);
+  // A stream is spent: its 401 is the caller's.
+  if (response.status !== 401 || !used || init?.body?.getReader) return response;
+  return go(second, await unless(signal, session.replace(used, mine)));
+};
 
-  const unless = (signal, promise) => !signal ? promise : Promise.race([promise,
-    new Promise((_, abort) => {
-      const stop = () => abort(signal.reason);
-      if (signal.aborted) stop();
-      signal.addEventListener("abort", stop, { once: true });
-    })]);
+const createAttach = (session, resolve, trusted) => (axios) => {
+  const { request, response } = axios.interceptors;
+  const first = request.use(async (config) => {
+    const ours = config.tallystick; // set by us: this is the second try
+    const url = resolve(config.url ?? "", resolve(config.baseURL ?? ""));
+    if (!trusted.has(url.origin) || (config.headers.Authorization && !ours)) return config;
+    const { data } = config; // axios serialises it on the way; the second try starts anew
+    const used = await session.fresh();
+    if (used) config.headers.Authorization = "Bearer " + used;
+    config.tallystick = { used, data, mine: session.epoch, again: !!ours };
+    return config;
+  });
+  const retry = (settle) => async (outcome) => {
+    const { status, config } = outcome.response ?? outcome;
+    const ours = config?.tallystick;
+    if (status !== 401 || !ours?.used || ours.again) return settle(outcome);
+    await session.replace(ours.used, ours.mine);
+    return axios.request({ ...config, data: ours.data });
+  };
+  // The first where validateStatus lets a 401 pass.
+  const second = response.use(retry((it) => it), retry((error) => { throw error; }));
+  return () => { request.eject(first); response.eject(second); };
+};
 
-  async function authFetch(input, init) {
-    const headers = new Headers(init?.headers ?? input.headers);
-    if (!trusted.has(resolve(input.url ?? input).origin) || headers.has("Authorization")) {
-      return fetch(input, init);
-    }
-    const signal = init?.signal ?? input.signal;
-    const go = (target, bearer) => {
-      if (bearer) headers.set("Authorization", "Bearer " + bearer);
-      return fetch(target, { ...init, headers });
-    };
-    const used = await unless(signal, fresh()), mine = epoch;
-    const second = input.clone?.() ?? input;
-    const response = await go(input, used);
-    // A stream is spent: its 401 is the caller's.
-    if (response.status !== 401 || !used || init?.body?.getReader) return response;
-    return go(second, await unless(signal, replace(used, mine)));
-  }
+// ---- What a page uses
 
-  function attach(axios) {
-    const { request, response } = axios.interceptors;
-    const first = request.use(async (config) => {
-      const ours = config.tallystick;
-      const url = resolve(config.url ?? "", resolve(config.baseURL ?? ""));
-      if (!trusted.has(url.origin) || (config.headers.Authorization && !ours)) return config;
-      const { data } = config; // axios serialises it on the way; the second try starts anew
-      const used = await fresh();
-      if (used) config.headers.Authorization = "Bearer " + used;
-      config.tallystick = { used, data, mine: epoch, again: !!ours };
-      return config;
-    });
-    const retry = (settle) => async (outcome) => {
-      const { status, config } = outcome.response ?? outcome;
-      const ours = config?.tallystick;
-      if (status !== 401 || !ours?.used || ours.again) return settle(outcome);
-      await replace(ours.used, ours.mine);
-      return axios.request({ ...config, data: ours.data });
-    };
-    const second = response.use(retry((it) => it), retry((error) => { throw error; }));
-    return () => { request.eject(first); response.eject(second); };
-  }
+export function createAuth({
+  base = "/auth", origins = [], window = globalThis, fetch = (...all) => window.fetch(...all),
+} = {}) {
+  const page = window.location?.href ?? "http://localhost/";
+  const resolve = (url, from = window.document?.baseURI ?? page) => new URL(url, from);
+  // The origins to which the token may go.
+  const trusted = new Set([page, base, ...origins].map((url) => resolve(url, page).origin));
+  const auth = new EventTarget();
+  const emit = (type, detail) => auth.dispatchEvent(Object.assign(new Event(type), detail));
+  const call = createCall(window, fetch, base);
+  const session = createSession(window, "tallystick " + base, call, emit);
+  const { ready, getSnapshot, remaining, logout, dispose, alone, grant } = session;
+
+  const signIn = (path) => async (username, password) => {
+    await alone(() => grant(path, { username, password }));
+    return getSnapshot().user;
+  };
 
   // A route that needs the token. A wrong current password is a 401 too, but no reason to renew.
   async function guarded(path, body, method, run = (work) => work()) {
-    const used = await fresh(), mine = epoch;
+    const used = await session.fresh(), mine = session.epoch;
     if (!used) throw new SignedOut();
     const go = (bearer) => run(() =>
       method ? call(path, bearer, body, method) : grant(path, body, bearer));
@@ -307,53 +393,30 @@ export function createAuth({
       return await go(used);
     } catch (error) {
       if (error.code !== "invalid_token") throw error;
-      return go(await replace(used, mine));
+      return go(await session.replace(used, mine));
     }
   }
 
-  const signIn = (path) => async (username, password) => {
-    await alone(() => grant(path, { username, password }));
-    return snapshot.user;
-  };
-
-  const places = [[document, "visibilitychange"], [window, "online"], [window, "pageshow"]];
-  for (const [at, type] of places) at?.addEventListener?.(type, wake);
-  const restored = renew().then(ignore, ignore); // without the token as its value: it stays
-
   return Object.assign(auth, {
-    ready: restored.then(() => snapshot),
-    fetch: authFetch,
-    attach,
+    ready, getSnapshot, remaining, logout, dispose,
+    fetch: createFetch(fetch, session, resolve, trusted),
+    attach: createAttach(session, resolve, trusted),
     login: signIn("/login"),
     register: signIn("/register"),
-    logout: async () => {
-      if (!token) await flight?.catch(ignore); // until a token names the session
-      return depart("logout");
-    },
-    revoke: async () => { await guarded("/revoke", undefined, "POST"); leave("logout"); },
+    revoke: async () => { await guarded("/revoke", undefined, "POST"); session.leave("logout"); },
     password: async (current_password, new_password) => {
       await guarded("/password", { current_password, new_password }, undefined, alone);
-      return snapshot.user;
+      return getSnapshot().user;
     },
     user: () => guarded("/me", undefined, "GET"),
     sessions: async () => (await guarded("/sessions", undefined, "GET")).sessions,
     endSession: async (id) => {
       await guarded("/sessions/" + encodeURIComponent(id), undefined, "DELETE");
     },
-    remaining: () => token ? Math.max(0, left()) : 0,
-    getSnapshot: () => snapshot,
     subscribe(listener) {
       const told = () => listener();
       auth.addEventListener("change", told);
       return () => auth.removeEventListener("change", told);
-    },
-    dispose() {
-      epoch++;
-      token = parting = "";
-      window.clearTimeout(timer);
-      channel?.close();
-      post = ignore;
-      for (const [at, type] of places) at?.removeEventListener?.(type, wake);
     },
   });
 }
