@@ -27,53 +27,50 @@ extension Blocklist {
     }
   }
 
-  /// The words of `zxcvbn/frequency_lists.py` of Debian's python3-zxcvbn, of all its lists.
+  /// Debian's words, and the common passwords that are not among them.
   ///
-  /// The file is Python source: each list is one string literal, its words separated by commas.
-  /// The literals are read, nothing is run.
-  package static func words(inFrequencyLists bytes: [UInt8]) -> [[UInt8]] {
-    literals(in: bytes).filter { $0.contains(comma) }.flatMap { list in
-      list.split(separator: comma).map(Array.init)
-    }
+  /// These are dates, words cut to eight bytes, and a short list. Debian's lists leave most of them
+  /// out because zxcvbn, for which they are made, recognizes them by other means.
+  ///
+  /// - Parameter words: The words of all lists of libdata-password-zxcvbn-perl.
+  /// - Returns: Words in no order; some may be there twice.
+  package static func completed(_ words: [[UInt8]]) -> [[UInt8]] {
+    words + cutWords(of: words) + dates + Self.words(inLines: Array(supplement.utf8))
   }
 
-  private static func literals(in bytes: [UInt8]) -> [[UInt8]] {
-    var found: [[UInt8]] = []
-    var rest = bytes[...]
-    while let start = rest.firstIndex(where: { isQuote($0) || $0 == UInt8(ascii: "#") }) {
-      let opening = rest[start]
-      rest = rest[(start + 1)...]
-      if isQuote(opening) {
-        found.append(literal(&rest, endingWith: opening))
-      } else {
-        rest = rest.drop { $0 != newline }
+  /// The first eight bytes of each longer word.
+  ///
+  /// crypt(3) with DES read no more, so leaked lists are full of such halves, which are still used.
+  private static func cutWords(of words: [[UInt8]]) -> [[UInt8]] {
+    words.filter { $0.count > 8 }.map { Array($0.prefix(8)) }
+  }
+
+  /// Each day from 1900 to 2039 as eight digits: `31121999` and `12311999`.
+  ///
+  /// Every month has 31 days here: a date that does not exist is no better a password.
+  private static var dates: [[UInt8]] {
+    (1900...2039).flatMap { year in
+      (1...12).flatMap { month in
+        (1...31).flatMap { day in
+          [[day, month], [month, day]].map { pair in
+            (pair.flatMap { digits($0, count: 2) }) + digits(year, count: 4)
+          }
+        }
       }
     }
-    return found
   }
 
-  private static func literal(
-    _ rest: inout ArraySlice<UInt8>, endingWith quote: UInt8
-  ) -> [UInt8] {
+  private static func digits(_ number: Int, count: Int) -> [UInt8] {
+    var rest = number
     var text: [UInt8] = []
-    while let byte = rest.popFirst(), byte != quote {
-      // No list has more than escaped quotes and backslashes.
-      if byte == UInt8(ascii: "\\"), let escaped = rest.popFirst() {
-        text.append(escaped)
-      } else {
-        text.append(byte)
-      }
+    for _ in 0..<count {
+      text.append(UInt8(ascii: "0") + UInt8(rest % 10))
+      rest /= 10
     }
-    return text
-  }
-
-  private static func isQuote(_ byte: UInt8) -> Bool {
-    byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "'")
+    return text.reversed()
   }
 
   private static func lowercased(_ word: [UInt8]) -> [UInt8] {
     word.map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 | 0x20 : $0 }
   }
 }
-
-private let comma = UInt8(ascii: ",")

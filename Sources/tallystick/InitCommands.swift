@@ -14,7 +14,7 @@ let initCommands = [
       Option(name: "--algorithm", value: "ALG", meaning: "of access tokens: ES256 or Ed25519"),
       Option(
         name: "--words", value: "FILE",
-        meaning: "common passwords, one a line; Debian's python3-zxcvbn otherwise"),
+        meaning: "common passwords, one a line; Debian's otherwise"),
       Option(
         name: "--owner", value: "USER",
         meaning: "whom a new state directory belongs to, as root; who owns its parent otherwise"),
@@ -63,17 +63,32 @@ private func migrate(_ database: String) throws -> (found: Int64, known: Int64)?
   }
 }
 
-private let debianWords = "/usr/lib/python3/dist-packages/zxcvbn/frequency_lists.py"
+private let debianWords = ["Common", "English"].map { name in
+  "/usr/share/perl5/Data/Password/zxcvbn/RankedDictionaries/\(name).pm"
+}
 
 /// The blocklist's contents, from a list of the administrator's or Debian's.
 private func blocklist(_ file: String?) throws -> [UInt8] {
-  guard let bytes = readFile(file ?? debianWords) else {
-    throw Refused(
-      line: file.map { "cannot read \($0)" }
-        ?? "no list of common passwords: install Debian's python3-zxcvbn, or name one with --words")
-  }
-  let words =
-    file == nil ? Blocklist.words(inFrequencyLists: bytes) : Blocklist.words(inLines: bytes)
-  guard !words.isEmpty else { throw Refused(line: "\(file ?? debianWords) has no words") }
+  guard let file else { return Blocklist.build(from: Blocklist.completed(try wordsOfDebian())) }
+  guard let bytes = readFile(file) else { throw Refused(line: "cannot read \(file)") }
+  let words = Blocklist.words(inLines: bytes)
+  guard !words.isEmpty else { throw Refused(line: "\(file) has no words") }
   return Blocklist.build(from: words)
+}
+
+private func wordsOfDebian() throws(Refused) -> [[UInt8]] {
+  var words: [[UInt8]] = []
+  for path in debianWords {
+    guard let bytes = readFile(path) else {
+      throw Refused(
+        line: "no list of common passwords: install Debian's libdata-password-zxcvbn-perl,"
+          + " or name one with --words")
+    }
+    do throws(BlocklistError) {
+      words += try Blocklist.words(inRankedDictionaries: bytes)
+    } catch {
+      throw Refused(line: "cannot use \(path): \(error.reason); name another list with --words")
+    }
+  }
+  return words
 }

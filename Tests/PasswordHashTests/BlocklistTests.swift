@@ -53,33 +53,94 @@ private func opened(_ file: [UInt8]) throws(BlocklistError) -> Blocklist {
     #expect(words.map { String(decoding: $0, as: UTF8.self) } == ["one", "two", "three"])
   }
 
-  @Test func `reads the lists of Debian's file, and only those`() {
-    let source = #"""
-      # "a,comment"
-      LISTS = {
-          "passwords": "123456,pic\'s,back\\slash",
-          'names': 'mary,"quoted"',
-          "lonely": "word",
-      }
-      """#
-    let words = Blocklist.words(inFrequencyLists: Array(source.utf8))
-    #expect(
-      words.map { String(decoding: $0, as: UTF8.self) }
-        == ["123456", "pic's", #"back\slash"#, "mary", #""quoted""#])
+  /// A word of eight bytes is what is left of a longer one, and dates are digits in either order.
+  @Test func `is completed with cut words, dates and what Debian lacks`() {
+    let made = Set(Blocklist.completed([Array("basketball".utf8), Array("football".utf8)]))
+    for word in [
+      "basketball", "basketba", "football", "31121999", "12311999", "01011900", "12312039",
+      "p@ssw0rd", "lifehack",
+    ] {
+      #expect(made.contains(Array(word.utf8)), "\(word)")
+    }
+    for other in ["basketbal", "footbal", "31131999", "01012040", "00011999", ""] {
+      #expect(!made.contains(Array(other.utf8)), "\(other)")
+    }
   }
 }
 
-private let debianList = "/usr/lib/python3/dist-packages/zxcvbn/frequency_lists.py"
+private func dictionaries(_ lists: String, end: String = ")\n;\n\n1;\n") -> [UInt8] {
+  Array("package A::B;\n'a' => 1,\n\nour %ranked_dictionaries = (\n\(lists)\(end)".utf8)
+}
+
+@Suite struct `Debian's ranked dictionaries` {
+  @Test func `are read list by list, with their escapes`() throws {
+    let file = dictionaries(
+      #"""
+        'passwords' => {
+          '123456' => 1,
+          'pic\'s' => 17,
+          'back\\slash,"' => 30000,
+        },
+        'names' => {
+          'mary' => 2,
+        },
+
+      """#)
+    let words = try Blocklist.words(inRankedDictionaries: file)
+    #expect(
+      words.map { String(decoding: $0, as: UTF8.self) }
+        == ["123456", "pic's", #"back\slash,""#, "mary"])
+  }
+
+  /// A word that is skipped is a password that passes.
+  @Test(arguments: [
+    "    'a' => 1\n", "    'a' => ,\n", "    'a' => 1,,\n", "    'a' => -1,\n", "    'a' =>1,\n",
+    "    'a => 1,\n", "    a => 1,\n", "    '' => 1,\n", "    'a'b' => 1,\n", "    'a\\b' => 1,\n",
+    "    \"a\" => 1,\n", "   'a' => 1,\n", "    'a' => 1, \n", "    'a' => 1,\r\n", "\n", "# a\n",
+    "    'a' => 1, 'b' => 2,\n", "  'b' => {\n", ")\n", "    'a\\' => 1,\n", "    'a' => 0x1,\n",
+  ])
+  func `are refused for a line of another form`(line: String) {
+    let file = dictionaries("  'words' => {\n    'abc' => 1,\n\(line)  },\n")
+    let error = #expect(throws: BlocklistError.self) {
+      try Blocklist.words(inRankedDictionaries: file)
+    }
+    #expect(error?.reason.contains("line 7 ") == true)
+  }
+
+  @Test(arguments: [
+    "", ")\n", ")\n;\n1;\n", "  'b' => {\n", ")\n;\n\n1;\nmore\n", "\n)\n;\n\n1;\n",
+  ])
+  func `are refused without their end`(end: String) {
+    #expect(throws: BlocklistError.self) {
+      try Blocklist.words(
+        inRankedDictionaries: dictionaries("  'words' => {\n    'abc' => 1,\n  },\n", end: end))
+    }
+  }
+
+  @Test(arguments: ["", "abc\ndef\n", "my %ranked_dictionaries = (\n)\n;\n\n1;\n"])
+  func `are refused without their beginning`(file: String) {
+    #expect(throws: BlocklistError.malformed("no line opens the dictionaries")) {
+      try Blocklist.words(inRankedDictionaries: Array(file.utf8))
+    }
+  }
+}
+
+private let debianLists = ["Common", "English"].map { name in
+  "/usr/share/perl5/Data/Password/zxcvbn/RankedDictionaries/\(name).pm"
+}
 private let common = URL(
   fileURLWithPath: #filePath + "/../../../../shared/passwords/top3000-min8.txt"
 ).standardized.path
 
 /// The policy with the list that `tallystick init` makes.
-@Suite(.enabled(if: FileManager.default.fileExists(atPath: debianList)))
+@Suite(.enabled(if: debianLists.allSatisfy { FileManager.default.fileExists(atPath: $0) }))
 struct `The password policy with Debian's list` {
   private static let made = Result {
-    let source = try Data(contentsOf: URL(fileURLWithPath: debianList))
-    let file = Blocklist.build(from: Blocklist.words(inFrequencyLists: Array(source)))
+    let words = try debianLists.flatMap { path in
+      try Blocklist.words(
+        inRankedDictionaries: Array(try Data(contentsOf: URL(fileURLWithPath: path))))
+    }
+    let file = Blocklist.build(from: Blocklist.completed(words))
     let path = NSTemporaryDirectory() + "blocklist-" + UUID().uuidString
     try Data(file).write(to: URL(fileURLWithPath: path))
     defer { try? FileManager.default.removeItem(atPath: path) }
@@ -111,7 +172,8 @@ struct `The password policy with Debian's list` {
   /// T125.
   @Test(arguments: [
     "aaaaaaaaaaaaaaaa", "1234567890123456", "abcabcabcabc", "Password1!", "sunshine2024",
-    "alice.example", "xxalice.examplexx", "tallystick", "mytallystick99", "example-site-9",
+    "01021987", "alice.example", "xxalice.examplexx", "tallystick", "mytallystick99",
+    "example-site-9",
   ])
   func `refuses what anyone would try first`(password: String) {
     #expect(!isAdmitted(password, name: "alice.example", context: ["example-site"]))

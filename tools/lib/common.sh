@@ -91,7 +91,7 @@ toolchain_lacks_libraries() {
 
 # What a build and a running site need.
 install_site_packages() {
-  local packages=(libfcgi-dev libsqlite3-dev libssl-dev libargon2-dev python3-zxcvbn pkg-config)
+  local packages=(libfcgi-dev libsqlite3-dev libssl-dev libargon2-dev libdata-password-zxcvbn-perl pkg-config)
   command -v nginx >/dev/null || packages+=(nginx-light)
   command -v openssl >/dev/null || packages+=(openssl)
   command -v curl >/dev/null || packages+=(curl)
@@ -100,7 +100,8 @@ install_site_packages() {
   command -v ld >/dev/null || packages+=(binutils)
   [ -e /usr/include/features.h ] || packages+=(libc6-dev)
   compgen -G "/usr/lib/gcc/$(uname -m)-linux-gnu/*/libstdc++.a" >/dev/null || packages+=(g++)
-  ! toolchain_lacks_libraries || packages+=(libcurl4 libxml2 libncurses6 libuuid1 libz3-4 git tzdata)
+  # curl brings libcurl4, which has another name in Debian 13.
+  ! toolchain_lacks_libraries || packages+=(curl libxml2 libncurses6 libuuid1 libz3-4 git tzdata)
   install_packages "${packages[@]}"
 }
 

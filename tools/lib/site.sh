@@ -61,10 +61,19 @@ choose_worker() {
   chmod 2750 "$1/run"
 }
 
-# The shipped configuration with paths, ports and the workers' account replaced, and nothing else.
+# Whether this nginx has the directive `http2`, and warns about `listen … http2`.
+nginx_has_http2_directive() {
+  local version
+  version=$(nginx -v 2>&1 | sed -n 's#.*nginx/\([0-9.]*\).*#\1#p')
+  printf '1.25.1\n%s\n' "$version" | sort -V -C
+}
+
+# The shipped configuration with paths, ports and the workers' account replaced, the file for this
+# version's HTTP/2, and nothing else.
 make_configuration() {
-  local dir=$1 port=$2 http_port=$3 file ipv6='s/\[::\]:/[::1]:/'
+  local dir=$1 port=$2 http_port=$3 file ipv6='s/\[::\]:/[::1]:/' https=https-1.22.conf
   grep -q '^0\{31\}1 ' /proc/net/if_inet6 2>/dev/null || ipv6='/listen \[::\]:/d'
+  ! nginx_has_http2_directive || https=https.conf
   rm -rf "$dir/nginx/tallystick" "$dir/nginx/sites"
   cp -R "$root/nginx/nginx.conf" "$root/nginx/tallystick" "$root/nginx/sites" "$dir/nginx/"
   [ -n "$http_port" ] || rm "$dir/nginx/sites/plain-http.conf"
@@ -81,6 +90,7 @@ make_configuration() {
         -e "s#/var/lib/nginx/#$(escape "$dir/nginx/temp/")#" \
         -e "s#^pid .*#pid \"$(escape "$dir/nginx/nginx.pid")\";#" \
         -e "s#^user .*#${worker:+user $worker;}#" \
+        -e "s#server/https-1\.22\.conf#server/$https#" \
         -e "$ipv6" \
         -e "s/listen 443/listen 127.0.0.1:$port/; s/\]:443/]:$port/; s/host:443/host:$port/" \
         -e "s/listen 80/listen 127.0.0.1:${http_port:-80}/; s/\]:80/]:${http_port:-80}/" \
