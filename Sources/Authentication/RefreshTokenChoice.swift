@@ -8,7 +8,7 @@ package enum PresentedRefreshToken: Equatable, Sendable {
   /// One. `isBound` says whether the request brought the binding of its session.
   case one(VerifiedRefreshToken, isBound: Bool)
   /// Tokens of several sessions, and no binding that tells which session is the browser's own.
-  case several
+  case several([VerifiedRefreshToken])
 }
 
 extension PresentedRefreshToken {
@@ -40,12 +40,28 @@ extension PresentedRefreshToken {
     self = PresentedRefreshToken(newestOf: own, isBound: true)
   }
 
+  /// The same choice among several sessions, once they have been read.
+  ///
+  /// Without a binding, tokens that need one count as absent; those of one older session may be
+  /// left.
+  ///
+  /// - Parameters:
+  ///   - tokens: Tokens of several sessions.
+  ///   - sessions: Those of the sessions that exist.
+  package init(unboundAmong tokens: [VerifiedRefreshToken], sessions: [SessionID: Session]) {
+    let older = tokens.filter { token in
+      guard let session = sessions[token.claims.session] else { return false }
+      return !session.requiresBinding(tokenIssuedAt: token.claims.issuedAt)
+    }
+    self = PresentedRefreshToken(newestOf: older, isBound: false)
+  }
+
   private init(newestOf tokens: [VerifiedRefreshToken], isBound: Bool) {
     guard let newest = tokens.max(by: { $0.claims.generation < $1.claims.generation }) else {
       self = .none
       return
     }
     let isOneSession = tokens.allSatisfy { $0.claims.session == newest.claims.session }
-    self = isOneSession ? .one(newest, isBound: isBound) : .several
+    self = isOneSession ? .one(newest, isBound: isBound) : .several(tokens)
   }
 }

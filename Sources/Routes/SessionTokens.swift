@@ -64,7 +64,15 @@ extension Call {
   /// The refresh token among this request's cookies.
   ///
   /// Values that do not verify count as absent: a sibling host can plant any number of them.
-  package func refreshToken(_ keys: KeyStore) throws(TokenError) -> PresentedRefreshToken {
+  ///
+  /// - Parameters:
+  ///   - keys: Verify the tokens and their bindings.
+  ///   - store: Is asked where tokens of several sessions come without a binding.
+  /// - Returns: The token to present.
+  /// - Throws: `TokenError`, `StoreError`.
+  package func refreshToken(
+    _ keys: KeyStore, _ store: any AccountStore
+  ) throws -> PresentedRefreshToken {
     var verified: [VerifiedRefreshToken] = []
     var refused: TokenError?
     for value in RefreshCookie.values(in: request.parameters) {
@@ -76,9 +84,13 @@ extension Call {
       }
     }
     if let refused { noteLimited(.refreshRefused, reason: refused.reason) }
-    return try PresentedRefreshToken(
+    let presented = try PresentedRefreshToken(
       among: verified, bindings: BindingCookie.values(in: request.parameters)
     ) { session throws(TokenError) in try keys.binding(of: session) }
+    guard case .several(let tokens) = presented else { return presented }
+    let sessions = try store.standings(of: tokens.map(\.claims.session))
+    return PresentedRefreshToken(
+      unboundAmong: tokens, sessions: try sessions.mapValues { try $0.get().session })
   }
 
   /// A verified refresh token as the store is asked about it.

@@ -17,7 +17,7 @@ let keys = orExit(try KeyStore(directory: settings.keys, signing: true))
 let store = orExit(try SQLiteStore(at: settings.database))
 
 serve(.post, settings: settings, keys: keys) { call in
-  switch try call.refreshToken(keys) {
+  switch try call.refreshToken(keys, store) {
   case .one(let token, isBound: let isBound):
     return .question(call.presenting(token, isBound: isBound))
   case .several:
@@ -25,7 +25,7 @@ serve(.post, settings: settings, keys: keys) { call in
     fallthrough
   case .none:
     return .answer(
-      .refused(.invalidToken, clearingPlanted: call.clearingPlantedCookies(hasOwn: false)))
+      .refused(.invalidToken, clearingPlanted: call.clearingPlantedCookies(hasOwn: true)))
   }
 } deciding: { presented in
   try store.refresh(presented)
@@ -46,5 +46,6 @@ serve(.post, settings: settings, keys: keys) { call in
   case .failed(let error):
     throw error
   }
-  return .refused(.invalidToken, clearingPlanted: call.clearingPlantedCookies(hasOwn: false))
+  return .refused(
+    .invalidToken, clearingPlanted: call.clearingPlantedCookies(hasOwn: presented.isBound))
 }

@@ -17,7 +17,7 @@ import subprocess
 import tempfile
 
 import httpx
-from programs import COOKIE, ROOT, back_in_time, database, programs
+from programs import COMPANION, COOKIE, ROOT, back_in_time, database, programs
 from tokens import claims
 from waiting import wait_until
 
@@ -43,6 +43,7 @@ class Account:
         self.token = answer.json()["access_token"]
         if COOKIE in answer.cookies:
             self.cookie = answer.cookies[COOKIE]
+        self.companion = answer.cookies.get(COMPANION, getattr(self, "companion", ""))
         return answer
 
     @property
@@ -54,7 +55,7 @@ class Account:
         return {"Authorization": f"Bearer {self.token}"}
 
     def refresh(self, **headers):
-        return self.site.post("/auth/refresh", headers={"Cookie": f"{COOKIE}={self.cookie}"} | headers)
+        return self.site.post("/auth/refresh", headers={"Cookie": f"{COOKIE}={self.cookie}; {COMPANION}={self.companion}"} | headers)
 
 
 class Site:

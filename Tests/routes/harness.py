@@ -1,5 +1,6 @@
 """Runs the real programs, by hand as CGI and behind a real FastCGI socket, with one interface."""
 
+import base64
 import json
 import os
 import pathlib
@@ -12,6 +13,7 @@ from tokens import Forge
 from waiting import can_connect, wait_until
 
 BIN = programs()
+COOKIE, COMPANION = "__Secure-refresh", "__Host-refresh-binding"
 ISSUER = "https://auth.example.test"
 GOOD = "correct horse battery staple"
 
@@ -49,14 +51,30 @@ class Answer:
 
     @property
     def cookies(self):
-        """Name=value pairs set by this answer, without attributes, cleared ones left out."""
+        """The refresh cookies set by this answer as name=value, cleared ones left out."""
         pairs = [value.split("; ")[0] for value in self.all("Set-Cookie")]
-        return [pair for pair in pairs if not pair.endswith("=")]
+        return [pair for pair in pairs if pair.startswith(COOKIE + "=") and not pair.endswith("=")]
+
+    @property
+    def companion(self):
+        """The companion's name=value, set by this answer; None where it sets none."""
+        pairs = [value.split("; ")[0] for value in self.all("Set-Cookie")]
+        return next((pair for pair in pairs if pair.startswith(COMPANION + "=") and not pair.endswith("=")), None)
 
     @property
     def cookie(self):
         assert len(self.cookies) == 1, self.headers
         return self.cookies[0]
+
+
+def session_of(pair):
+    """The session that a refresh cookie names; None for anything else."""
+    try:
+        name, _, token = pair.partition("=")
+        payload = token.split(".")[1]
+        return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["sid"] if name == COOKIE else None
+    except (IndexError, ValueError, KeyError, TypeError):
+        return None
 
 
 class Host:
@@ -76,6 +94,7 @@ class Host:
         self.starting = threading.Lock()
         self.logs = self.folder / "log"
         self.way = "cgi"
+        self.companions = {}  # by session: what a browser would have kept
 
     # The administrator
 
@@ -164,11 +183,16 @@ class Host:
                 if program not in self.processes:
                     self.start(program)
             answer = fastcgi(path, pairs, data)
-            return answer if raw else Answer(answer)
+            return answer if raw else self.keep_companion(Answer(answer))
         assert len(dict(pairs)) == len(pairs), "an environment holds a name once"
         done = self.by_hand(program, dict(pairs), data)
         assert done.returncode == 0, (program, done.returncode, done.stderr)
-        return Answer(done.stdout)
+        return self.keep_companion(Answer(done.stdout))
+
+    def keep_companion(self, answer):
+        if answer.companion and answer.cookies:
+            self.companions[session_of(answer.cookies[0])] = answer.companion
+        return answer
 
     def by_hand(self, program, params=(), data=b"", under=()):
         """Runs a program once, as CGI, `under` another command."""
@@ -186,7 +210,13 @@ class Host:
         return self.call("login", body={"username": name, "password": password}, **more)
 
     def refresh(self, cookie, **more):
-        return self.call("refresh", cookie=cookie, **more)
+        """Refreshes as a browser does, which sends the companion of its session along."""
+        values = [cookie] if isinstance(cookie, str) else list(cookie or [])
+        sessions = [session_of(pair.strip()) for value in values for pair in value.split(";")]
+        companion = next((self.companions[session] for session in sessions if session in self.companions), None)
+        if companion:
+            values[0] += "; " + companion
+        return self.call("refresh", cookie=values, **more)
 
     def check(self, token, **more):
         return self.call("check", token=token, **more)

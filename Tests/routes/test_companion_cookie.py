@@ -53,7 +53,7 @@ class Browser:
 
     def sends(self, *pairs):
         """A refresh with these cookies, in this order."""
-        return self.host.refresh("; ".join(pairs))
+        return self.host.call("refresh", cookie="; ".join(pairs))
 
 
 @pytest.fixture
