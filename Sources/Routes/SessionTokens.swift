@@ -58,7 +58,7 @@ extension Call {
   ) throws -> Answer {
     let cookies: SessionCookies = !wasBound ? .all : rotation == .keep ? .none : .refreshToken
     return try tokens(
-      for: standing, keys, setting: cookies, after: clearingPlantedCookies(hasOwn: true))
+      for: standing, keys, setting: cookies, after: clearingPlantedCookies)
   }
 
   /// The refresh token among this request's cookies.
@@ -88,6 +88,7 @@ extension Call {
       among: verified, bindings: BindingCookie.values(in: request.parameters)
     ) { session throws(TokenError) in try keys.binding(of: session) }
     guard case .several(let tokens) = presented else { return presented }
+    noteLimited(.cookieDuplicate, reason: "tokens of several sessions without a companion")
     let sessions = try store.standings(of: tokens.map(\.claims.session))
     return PresentedRefreshToken(
       unboundAmong: tokens, sessions: try sessions.mapValues { try $0.get().session })
@@ -109,13 +110,10 @@ extension Call {
     note(event, level, account: presented.account, session: presented.session, reason: reason)
   }
 
-  /// The `Set-Cookie` values that delete planted refresh cookies.
-  ///
-  /// - Parameter hasOwn: Whether one of the cookies is the browser's own; any other was planted.
-  /// - Returns: The headers' values; none if the request brought no other cookie of this name.
-  package func clearingPlantedCookies(hasOwn: Bool) -> [String] {
-    let count = RefreshCookie.values(in: request.parameters).count
-    guard count > (hasOwn ? 1 : 0) else { return [] }
+  /// The `Set-Cookie` values that delete planted refresh cookies, if the request brought several
+  /// cookies of the name: a browser keeps one of ours.
+  package var clearingPlantedCookies: [String] {
+    guard RefreshCookie.values(in: request.parameters).count > 1 else { return [] }
     return RefreshCookie.clearingPlanted(path: cookiePath, issuer: settings.issuer)
   }
 }

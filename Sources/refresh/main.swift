@@ -20,12 +20,8 @@ serve(.post, settings: settings, keys: keys) { call in
   switch try call.refreshToken(keys, store) {
   case .one(let token, isBound: let isBound):
     return .question(call.presenting(token, isBound: isBound))
-  case .several:
-    call.noteLimited(.cookieDuplicate, reason: "tokens of several sessions, none of them bound")
-    fallthrough
-  case .none:
-    return .answer(
-      .refused(.invalidToken, clearingPlanted: call.clearingPlantedCookies(hasOwn: true)))
+  case .several, .none:
+    return .answer(.refused(.invalidToken, clearingPlanted: call.clearingPlantedCookies))
   }
 } deciding: { presented in
   try store.refresh(presented)
@@ -46,6 +42,5 @@ serve(.post, settings: settings, keys: keys) { call in
   case .failed(let error):
     throw error
   }
-  return .refused(
-    .invalidToken, clearingPlanted: call.clearingPlantedCookies(hasOwn: presented.isBound))
+  return .refused(.invalidToken, clearingPlanted: call.clearingPlantedCookies)
 }

@@ -219,9 +219,9 @@ def test_two_companions_count_as_none(host, alice, mallory):
 def test_two_cookie_headers_are_read_like_one(server):
     alice, mallory = Browser(server, "alice"), Browser(server, "mallory")
     before = contents(server.state)
-    assert is_refused(server, server.refresh([f"{alice.refresh}; {alice.companion}", mallory.companion]), before)
-    assert is_answered(server.refresh([mallory.refresh, f"{alice.refresh}; {alice.companion}"]), alice)
-    assert is_answered(server.refresh([alice.companion, f"{mallory.refresh}; {alice.refresh}"]), alice)
+    assert is_refused(server, server.call("refresh", cookie=[f"{alice.refresh}; {alice.companion}", mallory.companion]), before)
+    assert is_answered(server.call("refresh", cookie=[mallory.refresh, f"{alice.refresh}; {alice.companion}"]), alice)
+    assert is_answered(server.call("refresh", cookie=[alice.companion, f"{mallory.refresh}; {alice.refresh}"]), alice)
 
 
 def test_what_does_not_verify_or_belongs_to_another_session_counts_as_absent_T144(host, alice, mallory):

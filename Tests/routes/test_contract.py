@@ -223,9 +223,9 @@ def test_each_setting_does_what_its_row_says(host):
     assert host.check(answer.token).status == 401 and host.check(answer.token, params=given(AUDIENCE="api")).status == 204
     # Lifetimes
     answer = host.login(params=given(ACCESS_LIFETIME="1m", REFRESH_LIFETIME="2h"))
-    assert answer.json["expires_in"] == 60 and answer.header("Set-Cookie").endswith("; Max-Age=7200")
+    assert answer.json["expires_in"] == 60 and answer.all("Set-Cookie")[0].endswith("; Max-Age=7200")
     answer = host.login(params=given(SESSION_LIFETIME="1h"))
-    assert answer.json["expires_in"] == 900 and answer.header("Set-Cookie").endswith("; Max-Age=3600")
+    assert answer.json["expires_in"] == 900 and answer.all("Set-Cookie")[0].endswith("; Max-Age=3600")
     # REUSE_WINDOW
     second = host.refresh(first.cookie)
     assert not host.refresh(second.cookie).cookies

@@ -110,14 +110,15 @@ def test_a_refresh_that_races_the_end_wins_nothing_T053_T054(many, how):
 
 def test_fifty_parallel_refreshes_make_one_step_and_one_cookie_T049(server):
     """50 at once over several processes, round after round: nobody is logged out."""
-    cookie = server.register().cookie
+    first = server.register()
+    cookie = first.cookie
     paths = [server.start("refresh", name=f"refresh{number}") for number in range(3)]
     # W = 0 rotates every round without a wait; healing is the same at any age.
     params = [("REQUEST_METHOD", "POST"), ("TALLYSTICK_REUSE_WINDOW", "0s")]
 
     with concurrent.futures.ThreadPoolExecutor(50) as pool:
         for generation in range(2, 2 + 2 * ROUNDS):
-            sent = [("HTTP_COOKIE", cookie)]
+            sent = [("HTTP_COOKIE", f"{cookie}; {first.companion}")]
             jobs = [pool.submit(fastcgi, path, params + sent) for path, _ in zip(itertools.cycle(paths), range(50))]
             answers = [Answer(job.result()) for job in jobs]
             assert {answer.status for answer in answers} == {200}

@@ -66,8 +66,11 @@ def test_a_forged_token_that_is_right_is_accepted_and_each_that_is_not_is_refuse
         assert {what: answer.status for what, answer in answers.items() if answer.status != 401} == {}
         assert len({answer.raw for answer in answers.values()}) == 1
         assert answers["shape"].header("WWW-Authenticate") == f'Bearer realm="{ISSUER}", error="invalid_token"'
+    host.stop()
     refused = host.events_named("token_refused")
-    assert len(refused) >= 2 * len(wrong) and len({event["reason"] for event in refused}) > 10
+    # As CGI one line for each; a program that goes on writes one a second and network, and counts the rest.
+    assert sum(event.get("count", 1) for event in refused) >= 2 * len(wrong)
+    assert host.way == "fastcgi" or len({event["reason"] for event in refused}) > 10
     log = host.logs.read_text()
     assert not [what for what, token in wrong.items() if len(token) > 20 and (token in log or token.split(".")[2] in log.split('"'))]
     assert "SQL" not in log and "OR 1=1" not in log
