@@ -54,8 +54,13 @@ class Account:
     def bearer(self):
         return {"Authorization": f"Bearer {self.token}"}
 
+    @property
+    def sent(self):
+        """The `Cookie` header of a browser that has this session."""
+        return f"{COOKIE}={self.cookie}; {COMPANION}={self.companion}"
+
     def refresh(self, **headers):
-        return self.site.post("/auth/refresh", headers={"Cookie": f"{COOKIE}={self.cookie}; {COMPANION}={self.companion}"} | headers)
+        return self.site.post("/auth/refresh", headers={"Cookie": self.sent} | headers)
 
 
 class Site:

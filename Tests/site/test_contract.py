@@ -86,7 +86,7 @@ def test_a_ban_is_429_and_says_for_how_long_T127(site, user):
 def test_a_store_that_is_held_is_503_and_the_guard_goes_on_T193(site, user):
     before = contents(site.dir / "state")
     with site.database():
-        answer = site.post("/auth/refresh", headers={"Cookie": f"{COOKIE}={user.cookie}"})
+        answer = site.post("/auth/refresh", headers={"Cookie": user.sent})
         assert (answer.status_code, answer.json()["error"]) == (503, "temporarily_unavailable")
         assert int(answer.headers["retry-after"]) > 0 and "set-cookie" not in answer.headers
         assert site.get("/private/", headers=user.bearer).status_code == 200

@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from programs import COOKIE
+from programs import COMPANION, COOKIE
 from site_under_test import PASSWORD, Account
 from tokens import claims
 
@@ -21,7 +21,7 @@ def with_cookies(site, text, **headers):
 
 def is_stored(answer):
     """T142: exactly one cookie, with these attributes and no other."""
-    cookie, = set_cookies(answer)
+    cookie, = [value for value in set_cookies(answer) if not value.startswith(f"{COMPANION}=")]
     value = re.fullmatch(
         rf"{COOKIE}=([A-Za-z0-9_.-]+); Path=/auth/refresh; Secure; HttpOnly; SameSite=Strict; Max-Age=(\d+)", cookie)
     assert value, cookie
@@ -48,7 +48,10 @@ def test_signing_out_clears_the_cookie_that_was_set(site, user, route):
     """T062: the same name, path and attributes."""
     answer = site.post(f"/auth/{route}", headers=user.bearer)
     assert answer.status_code == 204
-    assert set_cookies(answer) == [f"{COOKIE}=; Path=/auth/refresh; Secure; HttpOnly; SameSite=Strict; Max-Age=0"]
+    assert set_cookies(answer) == [
+        f"{COOKIE}=; Path=/auth/refresh; Secure; HttpOnly; SameSite=Strict; Max-Age=0",
+        f"{COMPANION}=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0",
+    ]
     refused = user.refresh()
     assert refused.status_code == 401 and not set_cookies(refused)
 
@@ -79,7 +82,8 @@ def test_a_planted_cookie_that_does_not_verify_counts_as_absent(site, user):
     """T144: before and behind ours; and a planted one alone is 401."""
     for planted in ("x", "", "a.b.c", spoiled(user.cookie), user.token):
         for order in ((planted, user.cookie), (user.cookie, planted)):
-            answer = with_cookies(site, "; ".join(f"{COOKIE}={value}" for value in order))
+            sent = [f"{COOKIE}={value}" for value in order] + [f"{COMPANION}={user.companion}"]
+            answer = with_cookies(site, "; ".join(sent))
             assert answer.status_code == 200, answer.text
             user.take(answer)
     assert with_cookies(site, f"{COOKIE}={spoiled(user.cookie)}").status_code == 401
@@ -102,15 +106,17 @@ def test_two_cookie_headers_are_read_like_one(site, user):
         "POST /auth/refresh HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n"
         f"Cookie: {COOKIE}={user.cookie}\r\nCookie: {COOKIE}=")
     assert b" 401 " in site.raw(f"{request}{other.cookie}\r\n\r\n".encode()).split(b"\r\n")[0]
-    assert b" 200 " in site.raw(f"{request}x\r\n\r\n".encode()).split(b"\r\n")[0]
+    for planted in ("x", other.cookie):
+        sent = f"{request}{planted}; {COMPANION}={user.companion}\r\n\r\n"
+        assert b" 200 " in site.raw(sent.encode()).split(b"\r\n")[0]
 
 
 @pytest.mark.parametrize("name", ["__secure-refresh", "__SECURE-REFRESH", "refresh", "__Host-refresh", "__Secure-refresh2", "__Secure-Refresh"])
 def test_only_the_exact_name_counts(site, user, name):
     """T145."""
     assert with_cookies(site, f"{name}={user.cookie}").status_code == 401
-    for text in (f"{name}=evil; {COOKIE}={user.cookie}", f"{COOKIE}={user.cookie}; {name}=evil"):
-        answer = with_cookies(site, text)
+    for before in (True, False):
+        answer = with_cookies(site, f"{name}=evil; {user.sent}" if before else f"{user.sent}; {name}=evil")
         assert answer.status_code == 200
         user.take(answer)
 

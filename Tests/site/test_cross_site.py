@@ -72,7 +72,7 @@ def test_a_cross_site_post_neither_signs_in_nor_out(site, user):
 def test_an_origin_that_is_listed_may_and_is_told_so(listing):
     """T155: exactly that origin, with credentials, never `*`."""
     user = listing.register()
-    headers = {"Origin": LISTED, "Sec-Fetch-Site": "same-site", "Cookie": f"{COOKIE}={user.cookie}"}
+    headers = {"Origin": LISTED, "Sec-Fetch-Site": "same-site", "Cookie": user.sent}
     answer = listing.post("/auth/refresh", headers=headers)
     assert answer.status_code == 200
     assert answer.headers.get_list("access-control-allow-origin") == [LISTED]

@@ -18,7 +18,7 @@ def logs(site, alice):
     # T140
     refused = site.get("/auth/login", params={"username": "alice", "password": "a secret that is wrong"})
     assert refused.status_code == 405
-    site.post("/auth/refresh", headers={"Cookie": f"{COOKIE}={alice.cookie}"})
+    site.post("/auth/refresh", headers={"Cookie": alice.sent})
     return {path.name: path.read_text(errors="replace") for path in (site.dir / "log").iterdir()}
 
 

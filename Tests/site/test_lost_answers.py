@@ -14,7 +14,7 @@ def sent(site, user):
     """A connection over which a refresh is under way."""
     connection = site.socket()
     connection.sendall(
-        f"POST /auth/refresh HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nCookie: {COOKIE}={user.cookie}\r\n\r\n".encode())
+        f"POST /auth/refresh HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nCookie: {user.sent}\r\n\r\n".encode())
     return connection
 
 

@@ -118,7 +118,7 @@ def test_check_decides_while_others_write(site, alice):
         user = site.register()
         with site.connect() as client:
             while not stop.is_set():
-                answer = client.post("/auth/refresh", headers={"Cookie": f"{COOKIE}={user.cookie}"})
+                answer = client.post("/auth/refresh", headers={"Cookie": user.sent})
                 if answer.status_code == 200:
                     written.append(user.take(answer))
                 # Below nginx's limit of refreshes.
