@@ -24,6 +24,12 @@ def base64url(data):
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
+def binding(session, secret):
+    """The companion of a session: Sources/Token/SessionBinding.swift."""
+    mac = hmac.new(secret, f"tallystick refresh binding\n{session}".encode(), hashlib.sha256).digest()
+    return base64.urlsafe_b64encode(mac).rstrip(b"=").decode()
+
+
 def hs256(head, claims, secret):
     """A token signed with HMAC SHA-256, RFC 7515."""
     parts = [base64url(json.dumps(part, separators=(",", ":")).encode()) for part in (head, claims)]
@@ -105,7 +111,7 @@ class State:
         return file.open().readline().strip()
 
     def cookies(self, sessions, file):
-        """Writes the refresh tokens of these sessions to a file, one a line."""
+        """Writes the refresh tokens of these sessions to a file, one a line, each with its companion."""
         secret = (self.path / "keys/refresh.secret").read_text().strip()
         secret = base64.urlsafe_b64decode(secret + "=" * (-len(secret) % 4))
         now = int(time.time())
@@ -124,7 +130,7 @@ class State:
                     },
                     secret,
                 )
-                + "\n"
+                + f"; __Host-refresh-binding={binding(sid, secret)}\n"
                 for _, sub, sid, gen, ver in sessions
             )
         )

@@ -122,8 +122,13 @@ static void take_cookie(struct client *client) {
   value += sizeof cookie_name - 1;
   size_t length = strcspn(value, ";\r\n");
   if (length == 0 || length >= LINE) return;
+  // What stands behind the token, the companion of its session, stays as it is.
+  const char *rest = strchr(lines[client->line], ';');
+  char companion[LINE] = "";
+  if (rest) snprintf(companion, sizeof companion, "%s", rest);
+  if (length + strlen(companion) >= LINE) return;
   memcpy(lines[client->line], value, length);
-  lines[client->line][length] = 0;
+  strcpy(lines[client->line] + length, companion);
   rotated++;
 }
 
