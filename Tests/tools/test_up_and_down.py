@@ -233,7 +233,7 @@ def test_a_normal_user_needs_no_root(state):
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root has workers of another account")
 def test_as_root_the_workers_are_not_root_and_other_accounts_stay_out(running):
-    """T219."""
+    """T219, T237."""
     worker = next(iter(running.workers()))
     uid = re.search(r"^Uid:\s+(\d+)", pathlib.Path(f"/proc/{worker}/status").read_text(), re.M)[1]
     if uid == "0":
