@@ -271,3 +271,11 @@ def test_nginx_has_nothing_to_say_against_the_configuration(running):
     """T206."""
     assert (running.dir / "log/nginx-t.log").read_text() == ""
     assert (running.dir / "log/nginx.log").read_text() == ""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="root alone can become another account")
+def test_a_new_machine_needs_root_and_says_so():
+    as_nobody = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
+    if run(*as_nobody, "test", "-r", ROOT / "tools/lib/fresh").returncode:
+        pytest.skip("the account nobody cannot read this checkout")
+    assert is_one_line(run(*as_nobody, ROOT / "tools/lib/fresh", "bookworm"), 111, "root")
