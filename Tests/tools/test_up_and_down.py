@@ -206,6 +206,15 @@ def test_what_dies_is_started_again(running):
     wait_until(works, "the site", 3)
 
 
+def test_what_dies_together_is_started_again(running):
+    """T225: also whoever dies while the supervisor starts another one."""
+    for _ in range(3):
+        before = {name: running.pid(name) for name in (*ROUTES, "echo", "nginx")}
+        for pid in before.values():
+            os.kill(pid, signal.SIGKILL)
+        wait_until(lambda before=before: all(running.pid(name) != pid for name, pid in before.items()), "all of them", 10)
+
+
 def test_a_program_that_refuses_its_settings_is_not_started_again(state):
     env = os.environ | {"TALLYSTICK_REUSE_WINDOW": "tomorrow"}
     failed = up(state, "--port", free_port(), env=env)
@@ -244,3 +253,29 @@ def test_as_root_the_workers_are_not_root_and_other_accounts_stay_out(running):
     # nginx's workers cannot read a key nor the database.
     for secret in ("state/tallystick.db", "state/keys/private", "tls/key.pem"):
         assert run("setpriv", f"--reuid={uid}", "--regid=www-data", "--clear-groups", "test", "-r", running.dir / secret).returncode
+
+
+@pytest.mark.parametrize("version,has", [
+    ("1.22.1", False), ("1.25.0", False), ("1.25.1", True), ("1.26.3", True), ("1.100.0", True), ("2.0", True)])
+def test_http2_is_said_as_the_installed_nginx_wants_it(tmp_path, version, has):
+    """`listen … http2` is deprecated since nginx 1.25.1, which came with the directive."""
+    nginx = tmp_path / "nginx"
+    nginx.write_text(f"#!/bin/sh\necho 'nginx version: nginx/{version} (Debian)' >&2\n")
+    nginx.chmod(0o755)
+    script = 'source "$0/tools/lib/site.sh"; nginx_has_http2_directive'
+    env = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    assert (run("bash", "-c", script, ROOT, env=env).returncode == 0) == has
+
+
+def test_nginx_has_nothing_to_say_against_the_configuration(running):
+    """T206."""
+    assert (running.dir / "log/nginx-t.log").read_text() == ""
+    assert (running.dir / "log/nginx.log").read_text() == ""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="root alone can become another account")
+def test_a_new_machine_needs_root_and_says_so():
+    as_nobody = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
+    if run(*as_nobody, "test", "-r", ROOT / "tools/lib/fresh").returncode:
+        pytest.skip("the account nobody cannot read this checkout")
+    assert is_one_line(run(*as_nobody, ROOT / "tools/lib/fresh", "bookworm"), 111, "root")

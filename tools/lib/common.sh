@@ -84,24 +84,25 @@ install_packages() {
 
 # Whether there is a toolchain that cannot run for want of Debian's libraries.
 toolchain_lacks_libraries() {
-  local swift
+  local swift libraries
   swift=$(command -v swift) || return 1
-  ldd "$(dirname "$(realpath "$swift")")"/swift-{build,driver,frontend} 2>/dev/null | grep -q 'not found'
+  # No pipe into `grep -q`, which would end ldd by a signal, and the pipe with its status.
+  libraries=$(ldd "$(dirname "$(realpath "$swift")")"/swift-{build,driver,frontend} 2>/dev/null || true)
+  [[ $libraries == *'not found'* ]]
 }
 
 # What a build and a running site need.
 install_site_packages() {
-  local packages=(libfcgi-dev libsqlite3-dev libssl-dev libargon2-dev libdata-password-zxcvbn-perl pkg-config)
+  local packages=(libfcgi-dev libsqlite3-dev libssl-dev libargon2-dev libdata-password-zxcvbn-perl pkg-config curl)
   command -v nginx >/dev/null || packages+=(nginx-light)
   command -v openssl >/dev/null || packages+=(openssl)
-  command -v curl >/dev/null || packages+=(curl)
   command -v python3 >/dev/null || packages+=(python3)
   # The toolchain from swift.org links with these and does not bring them.
   command -v ld >/dev/null || packages+=(binutils)
   [ -e /usr/include/features.h ] || packages+=(libc6-dev)
   compgen -G "/usr/lib/gcc/$(uname -m)-linux-gnu/*/libstdc++.a" >/dev/null || packages+=(g++)
-  # curl brings libcurl4, which has another name in Debian 13.
-  ! toolchain_lacks_libraries || packages+=(curl libxml2 libncurses6 libuuid1 libz3-4 git tzdata)
+  # And libcurl4, which has another name in Debian 13; curl brings it.
+  ! toolchain_lacks_libraries || packages+=(libxml2 libncurses6 libuuid1 libz3-4 git tzdata)
   install_packages "${packages[@]}"
 }
 

@@ -14,6 +14,7 @@ site      real nginx with the shipped configuration, and TLS
 interop   tokens and keys in other people's libraries
 readme    the commands of the README, from the README
 browser   the client and the pages in Chromium
+fresh     a newcomer's first minutes on a minimal Debian 12 and a minimal Debian 13; as root
 sanitize  the Swift tests with the address and the thread sanitizer
 sizes     how large each program is, what it needs at rest and to start
 bench     that no measured ratio is far off: worse than half of what it must be
@@ -128,8 +129,9 @@ part_unit() {
   swift test -Xswiftc -warnings-as-errors
 }
 
+# node-redux needs node-babel7-runtime and does not say so.
 part_client() {
-  install_packages nodejs node-axios node-react node-react-dom node-redux
+  install_packages nodejs node-axios node-react node-react-dom node-redux node-babel7-runtime
   node --test Tests/browser/unit/*.test.js
 }
 
@@ -164,10 +166,12 @@ part_readme() {
 
 part_browser() {
   install_site_packages
-  install_packages chromium fonts-dejavu-core node-axios node-react node-react-dom node-redux
+  install_packages chromium fonts-dejavu-core node-axios node-react node-react-dom node-redux node-babel7-runtime
   build_release
   run_pytest browser
 }
+
+part_fresh() { tools/lib/fresh bookworm trixie; }
 
 part_sanitize() {
   install_site_packages

@@ -23,7 +23,9 @@ import Glibc
   /// - Returns: How many keys `key(_:)` has.
   func wait(milliseconds: Int) -> Int {
     let count = unsafe events.withUnsafeMutableBufferPointer { events in
-      unsafe epoll_wait(epoll.number, events.baseAddress, Int32(events.count), Int32(milliseconds))
+      // Optional up to glibc 2.36, and no longer in 2.41 (Debian 13).
+      guard let first = events.baseAddress else { return Int32(0) }
+      return unsafe epoll_wait(epoll.number, first, Int32(events.count), Int32(milliseconds))
     }
     return max(0, Int(count))
   }
