@@ -27,10 +27,10 @@ package struct Argon2Parameters: Equatable, Sendable {
   /// Whether a stored string may ask this program for so much.
   ///
   /// Whoever can write into the store must not be able to make it allocate or compute what they
-  /// like. The ceiling is five times the work of `standard`, which is also what RFC 9106 §4
+  /// like. The ceiling is 128 MiB, and five times the work of `standard`, as much as RFC 9106 §4
   /// recommends where memory is short: 64 MiB, three passes.
   var isBearable: Bool {
     (1...4).contains(parallelism) && (1...16).contains(iterations)
-      && (8 * parallelism...65_536).contains(memoryKiB) && work <= 3 * 65_536
+      && (8 * parallelism...131_072).contains(memoryKiB) && work <= 3 * 65_536
   }
 }

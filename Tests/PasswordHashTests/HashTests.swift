@@ -79,7 +79,7 @@ private let cheap = Argon2Parameters(memoryKiB: 64, iterations: 1, parallelism: 
     "$argon2id$v=16$m=64,t=1,p=1$c29tZXNhbHQ$AAAAAAAAAAAAAAAAAAAAAA",
     "$argon2id$m=64,t=1,p=1$c29tZXNhbHQ$AAAAAAAAAAAAAAAAAAAAAA",
     "$argon2id$v=19$m=104857600,t=1,p=1$c29tZXNhbHQ$AAAAAAAAAAAAAAAAAAAAAA",
-    "$argon2id$v=19$m=65537,t=1,p=1$c29tZXNhbHQ$AAAAAAAAAAAAAAAAAAAAAA",
+    "$argon2id$v=19$m=131073,t=1,p=1$c29tZXNhbHQ$AAAAAAAAAAAAAAAAAAAAAA",
     "$argon2id$v=19$m=65536,t=4,p=1$c29tZXNhbHQ$AAAAAAAAAAAAAAAAAAAAAA",
     "$argon2id$v=19$m=64,t=4294967295,p=1$c29tZXNhbHQ$AAAAAAAAAAAAAAAAAAAAAA",
     "$argon2id$v=19$m=64,t=17,p=1$c29tZXNhbHQ$AAAAAAAAAAAAAAAAAAAAAA",
@@ -107,7 +107,7 @@ private let cheap = Argon2Parameters(memoryKiB: 64, iterations: 1, parallelism: 
   }
 
   @Test(arguments: [
-    Argon2Parameters(memoryKiB: 65_537, iterations: 1, parallelism: 1),
+    Argon2Parameters(memoryKiB: 131_073, iterations: 1, parallelism: 1),
     Argon2Parameters(memoryKiB: 64, iterations: 0, parallelism: 1),
     Argon2Parameters(memoryKiB: 64, iterations: 1, parallelism: 0),
     Argon2Parameters(memoryKiB: 64, iterations: 1, parallelism: .max),

@@ -29,7 +29,7 @@ import Testing
   func works() throws {
     let password = Array("correct horse".utf8)
     // More than the heap keeps for the next time.
-    let large = Argon2Parameters(memoryKiB: 65_536, iterations: 1, parallelism: 1)
+    let large = Argon2Parameters(memoryKiB: 131_072, iterations: 1, parallelism: 1)
     let hash = try PasswordHash.make(password, parameters: large)
     let kind = __rlimit_resource_t(RLIMIT_AS.rawValue)
     var limit = rlimit()
