@@ -179,9 +179,11 @@ class Site:
 
     def add_site(self, name, body):
         """One more server, NAME.localhost, under the certificate that is there."""
+        # The file that tools/up took for this nginx.
+        https = re.search(r"include (tallystick/server/https.*\.conf);", (self.dir / "nginx/sites/example.conf").read_text())[1]
         self.add_configuration(f"{name}.conf", f"""
 server {{
-  listen 127.0.0.1:PORT ssl http2;
+  include {https};
   server_name {name}.localhost;
   ssl_certificate DIR/tls/cert.pem;
   ssl_certificate_key DIR/tls/key.pem;

@@ -1,5 +1,6 @@
 """Section F: requests as HTTP allows them, and as it does not."""
 
+import contextlib
 import json
 import socket
 import time
@@ -208,8 +209,9 @@ def test_a_slow_client_holds_nginx_and_no_program(site):
     assert longest < 8
     for connection in slow:
         connection.settimeout(15)
-        # 408, or closed without a word.
-        assert connection.recv(1000)[:13] in (b"", b"HTTP/1.1 408 ")
+        # 408, or closed without a word, or reset (`reset_timedout_connection`).
+        with contextlib.suppress(ConnectionResetError):
+            assert connection.recv(1000)[:13] in (b"", b"HTTP/1.1 408 ")
         connection.close()
 
 
