@@ -33,7 +33,7 @@ package final class Gate: Sendable {
   private let remembers: Bool
   private let decide: Decide
   private let state = Locked(State())
-  private let crew = Crew()
+  private let pool = ThreadPool()
   package let confirmer: Confirmer
 
   /// - Parameters:
@@ -225,7 +225,7 @@ extension Gate {
         questions[place].token = .failure(error)
       }
     }
-    let verified = crew.map(bearers) { [keys] bearer in
+    let verified = pool.concurrentMap(bearers) { [keys] bearer in
       Result { () throws(TokenError) in try bearer.call.verify(bearer.token, keys) }
     }
     for (place, bearer) in bearerOf.enumerated() {

@@ -79,7 +79,7 @@ package func serve<Question: Sendable, Outcome: Sendable>(
   if !isGateway(arguments: CommandLine.arguments) { orExit(try keys.prove()) }
   let log = Log(program: programName(), level: settings.logLevel)
   let route = Route(methods: methods, body: .none, settings: settings, log: log)
-  let crew = Crew()
+  let pool = ThreadPool()
   FastCGI.serve(
     ServeOptions(
       program: log.program, maximumBody: 0, kind: .events, log: { event in log.write(event) }),
@@ -87,7 +87,7 @@ package func serve<Question: Sendable, Outcome: Sendable>(
     together: { requests in
       let time = Clock.now()
       // Parsing and signing cost most of it, and are each request's own: all cores share them.
-      let visits = crew.map(requests) { request in
+      let visits = pool.concurrentMap(requests) { request in
         route.begin(request, at: time) { call in
           try keys.refresh()
           return try ask(call)
@@ -99,7 +99,7 @@ package func serve<Question: Sendable, Outcome: Sendable>(
         defer { if visit.question() != nil { asked += 1 } }
         return (visit, asked)
       }
-      return crew.map(places) { visit, place in
+      return pool.concurrentMap(places) { visit, place in
         switch visit {
         case .ended(let response):
           return response

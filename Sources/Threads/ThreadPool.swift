@@ -4,14 +4,14 @@ import Synchronization
 /// A thread pool for data-parallel loops: the calling thread and its helpers share the items.
 ///
 /// The helper threads start at the first call with more than one item, and sleep between calls.
-package final class Crew: Sendable {
-  private struct Roster {
+package final class ThreadPool: Sendable {
+  private struct State {
     var work: (any Work)?
     /// The number of helper threads that were started; nil before the first call that needs them.
     var helpers: Int?
   }
 
-  private let roster = Locked(Roster())
+  private let state = Locked(State())
   private let calls: [Signal]
 
   /// - Parameter size: The number of threads, including the caller. The default is the number of
@@ -26,22 +26,22 @@ package final class Crew: Sendable {
   /// Only one thread at a time may call this method: the thread of an event loop.
   ///
   /// - Returns: The results, in the order of the items.
-  package func map<Item: Sendable, Result: Sendable>(
+  package func concurrentMap<Item: Sendable, Result: Sendable>(
     _ items: [Item], _ body: @escaping @Sendable (Item) -> Result
   ) -> [Result] {
     // Waking a thread costs more than it saves for a single item.
     guard items.count > 1, !calls.isEmpty else { return items.map(body) }
     let work = SharedWork(items, body)
-    let helpers = roster.withLock { roster in
-      roster.work = work
-      let helpers = roster.helpers ?? startHelpers()
-      roster.helpers = helpers
+    let helpers = state.withLock { state in
+      state.work = work
+      let helpers = state.helpers ?? startHelpers()
+      state.helpers = helpers
       return helpers
     }
     for call in calls.prefix(min(helpers, items.count - 1)) { call.raise() }
     work.help()
     work.isDone.wait()
-    roster.withLock { $0.work = nil }
+    state.withLock { $0.work = nil }
     return work.takeResults()
   }
 
@@ -51,10 +51,10 @@ package final class Crew: Sendable {
   private func startHelpers() -> Int {
     var started = 0
     for call in calls {
-      let thread = try? startThread(stackSize: 1 << 18, hidesSignals: true) { [roster] in
+      let thread = try? startThread(stackSize: 1 << 18, hidesSignals: true) { [state] in
         while true {
           call.wait()
-          roster.withLock { $0.work }?.help()
+          state.withLock { $0.work }?.help()
         }
       }
       guard let thread else { break }
