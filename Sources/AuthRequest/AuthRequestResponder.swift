@@ -37,7 +37,7 @@ package final class AuthRequestResponder: Sendable {
   private let remembers: Bool
   private let decide: Decide
   private let state = Locked(State())
-  private let crew = Crew()
+  private let threads = ThreadPool()
   package let confirmer: GenerationConfirmer
 
   /// - Parameters:
@@ -225,7 +225,7 @@ extension AuthRequestResponder {
         questions[place].token = .failure(error)
       }
     }
-    let verified = crew.map(bearers) { [keys] bearer in
+    let verified = threads.concurrentMap(bearers) { [keys] bearer in
       Result { () throws(TokenError) in
         try keys.verify(bearer.token, under: bearer.call.settings, at: bearer.call.time)
       }

@@ -1,12 +1,11 @@
-// Plain CGI: the request is the environment and standard input, the answer is standard output.
+// Plain CGI (RFC 3875): the request is the environment and standard input, the response goes to
+// standard output.
 //
-// libfcgi's fcgiapp has no CGI emulation, so this is ours: about a page.
-//
-// RFC 3875.
+// libfcgi's fcgiapp has no CGI emulation, so this file implements it.
 
 import Glibc
 
-/// Answers the one request that the environment describes.
+/// Answers the request that the environment describes.
 func answerCGI(_ options: ServeOptions, _ handler: BatchHandler) {
   let parameters = environmentParameters()
   let declared = DeclaredLength(parameters, maximum: options.maximumBody)
@@ -17,10 +16,10 @@ func answerCGI(_ options: ServeOptions, _ handler: BatchHandler) {
   }
 }
 
-/// The environment, duplicates and all.
+/// The environment as parameters, including duplicates.
 private func environmentParameters() -> Parameters {
   var parameters = Parameters()
-  // One thread, before any other exists: nobody changes the environment meanwhile.
+  // No other thread exists yet, so nobody changes the environment meanwhile.
   var next = unsafe environ
   while let variable = unsafe next.pointee {
     unsafe parameters.append(variable: variable)
@@ -29,7 +28,7 @@ private func environmentParameters() -> Parameters {
   return parameters
 }
 
-/// Reads exactly as many bytes as were declared: there need not be an end of file after them.
+/// Reads exactly the declared number of bytes, because the server need not close standard input.
 ///
 /// RFC 3875 §4.2.
 private func readBody(_ declared: DeclaredLength) -> Body {

@@ -1,9 +1,9 @@
-// SIGTERM and SIGINT, as a descriptor that becomes readable.
+// Turns SIGTERM and SIGINT into a descriptor that becomes readable.
 //
-// The signals are blocked in the threads that serve, since libfcgi takes an interrupted read for a
-// broken connection. But a program may have other threads before it serves, and the kernel picks
-// any that does not block: so the signal is caught by a handler, wherever it runs, and not waited
-// for. The handler is in place before libfcgi looks whether it should install its own.
+// The serving threads block the signals, because libfcgi takes an interrupted read for a broken
+// connection. A program may have started other threads before, and the kernel delivers a signal to
+// any thread that does not block it. So a handler, which may run on any thread, catches the signals
+// instead of sigwait. It is installed before libfcgi checks whether to install its own.
 
 import CSystem
 import Glibc
@@ -11,17 +11,17 @@ import Synchronization
 
 private let signalled = Atomic<Int32>(-1)
 
-/// Catches SIGTERM and SIGINT from here on, for the whole life of the process.
+/// Installs handlers for SIGTERM and SIGINT, for the rest of the process's life.
 ///
-/// - Returns: A descriptor that becomes readable with the first of them.
-/// - Throws: `SystemError` for want of a descriptor.
+/// - Returns: A descriptor that becomes readable at the first signal.
+/// - Throws: `SystemError` if there is no descriptor left.
 func catchEndSignals() throws(SystemError) -> Int32 {
   let number = eventfd(0, Int32(EFD_CLOEXEC))
   guard number >= 0 else { throw SystemError("eventfd") }
   signalled.store(number, ordering: .releasing)
   for end in [SIGTERM, SIGINT] {
     signal(end) { _ in
-      // Only what a handler may do, and nobody's errno is changed.
+      // A handler may only call async-signal-safe functions, and must not change errno.
       let before = errno
       var one: UInt64 = 1
       _ = unsafe write(signalled.load(ordering: .acquiring), &one, 8)
@@ -31,7 +31,7 @@ func catchEndSignals() throws(SystemError) -> Int32 {
   return number
 }
 
-/// Keeps the signals from the calling thread and from those that it starts.
+/// Blocks the signals in the calling thread and in the threads that it starts.
 func blockEndSignals() {
   var signals = sigset_t()
   unsafe sigemptyset(&signals)

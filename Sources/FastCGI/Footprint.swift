@@ -1,13 +1,13 @@
-// What a program keeps of its start.
+// Reduces the memory of a program after its start.
 
 import CSystem
 
-/// Lets the code and constants go that only the start has needed.
+/// Releases the pages of code and constants.
 ///
-/// Starting runs through most of a program once: the loader, Swift's type metadata, SQLite's parser,
-/// OpenSSL's tables; afterwards a program that waits for requests holds megabytes it never looks
-/// at again. They are never written to, so the kernel may forget them: what is needed comes back
-/// from the page cache, and the rest is memory for somebody else.
+/// The start touches most of a program once: the loader, Swift's type metadata, SQLite's parser and
+/// OpenSSL's tables. A waiting program does not need these megabytes again. The pages are read-only
+/// and backed by files, so the kernel can drop them; pages that are needed again come back from the
+/// page cache.
 func releaseStartCode() {
   cs_forget_code()
 }

@@ -1,28 +1,30 @@
 // The listening socket: inherited as standard input, or opened at a path.
 //
-// Whoever can write to a FastCGI socket decides every parameter of a request, the client's address
-// included. So a socket is only ever a Unix socket of mode 0660, whatever the umask; its group
-// comes from its directory (setgid, for example). A backlog under the number of nginx's
-// connections would turn a burst into 502s at once.
+// Whoever can write to a FastCGI socket controls every parameter of a request, including the
+// client's address. So the socket is always a Unix socket with mode 0660, whatever the umask. Its
+// group comes from its directory if that has the setgid bit. If the backlog were smaller than the
+// number of nginx's connections, a burst of requests would get 502 immediately.
 
 import CSystem
 import Glibc
 
 /// A socket that accepts connections.
 ///
-/// One that was opened at a path is unlinked with its owner's end, unless somebody else's lies
-/// there by then.
+/// If it was opened at a path, `deinit` unlinks the path, unless another socket has taken its
+/// place.
 struct Listener: ~Copyable, Sendable {
   static let backlog: Int32 = 1024
 
   let number: Int32
-  /// Nobody else accepts from this socket, so what waits in it at the end is ours to answer.
+  /// Whether nobody accepts from this socket after this program has stopped.
+  ///
+  /// If so, the connections that still wait in the backlog are answered before it stops.
   let isLast: Bool
   private let path: String?
   private let device: dev_t
   private let inode: ino_t
 
-  /// Takes a listening socket that somebody else opened.
+  /// Takes over an inherited listening socket.
   init(inherited number: Int32, isLast: Bool) {
     self.number = number
     self.isLast = isLast
@@ -32,12 +34,12 @@ struct Listener: ~Copyable, Sendable {
     setNonBlocking(number)
   }
 
-  /// Opens a socket, in the place of one whose program has died.
+  /// Opens a socket at a path, and replaces the stale socket of a program that has died.
   ///
-  /// - Parameter path: Where; what lies there is replaced only if it is a socket that nobody
-  ///   answers.
-  /// - Throws: `SystemError`, also if a program serves that path (`EADDRINUSE`) or something that
-  ///   is no socket lies there (`ENOTSOCK`).
+  /// - Parameter path: The path. An existing file is replaced only if it is a socket on which
+  ///   nobody listens.
+  /// - Throws: `SystemError`; `EADDRINUSE` if a program serves that path, `ENOTSOCK` if the file is
+  ///   not a socket.
   init(path: String) throws(SystemError) {
     guard var address = sockaddr_un(path: path) else {
       throw SystemError("bind", path, code: ENAMETOOLONG)
@@ -47,8 +49,8 @@ struct Listener: ~Copyable, Sendable {
     let number = socket(AF_UNIX, streamSocket(SOCK_CLOEXEC, SOCK_NONBLOCK), 0)
     guard number >= 0 else { throw SystemError("socket") }
     var status = stat()
-    // The mode of the socket itself bounds the mode of its file from the first moment; the umask
-    // can only take from it, and chmod gives the rest before anybody is listened to.
+    // The mode of the socket limits the mode of its file from the moment of bind, and the umask can
+    // only remove bits. chmod sets the final mode before listen.
     guard fchmod(number, 0o600) == 0, bindUnix(number, &address) == 0,
       unsafe chmod(path, 0o660) == 0, unsafe lstat(path, &status) == 0,
       listen(number, Listener.backlog) == 0
@@ -64,7 +66,9 @@ struct Listener: ~Copyable, Sendable {
     inode = status.st_ino
   }
 
-  /// Takes the path away, so that nobody connects any more; what waits can still be accepted.
+  /// Unlinks the path, so that nobody can connect any more.
+  ///
+  /// Connections that wait in the backlog can still be accepted.
   func unlinkPath() {
     guard let path else { return }
     var status = stat()
@@ -91,9 +95,9 @@ private func setNonBlocking(_ number: Int32) {
   _ = fcntl(number, F_SETFL, flags | O_NONBLOCK)
 }
 
-/// Asks the socket at the path whether anybody listens, and removes it if nobody does.
+/// Removes the socket at the path if nobody listens on it.
 ///
-/// A connection is the only question to which a dead program gives another answer than a live one.
+/// Only an attempt to connect can tell the socket of a dead program from that of a live one.
 private func removeStaleSocket(_ path: String, _ address: inout sockaddr_un) throws(SystemError) {
   var status = stat()
   guard unsafe lstat(path, &status) == 0 else { return }
@@ -107,7 +111,7 @@ private func removeStaleSocket(_ path: String, _ address: inout sockaddr_un) thr
   }
   switch errno {
   case ENOENT: return
-  // Its backlog is full: alive, and very much so.
+  // The backlog is full, so a program is alive.
   case EAGAIN: throw SystemError("listen at", path, code: EADDRINUSE)
   case ECONNREFUSED: break
   default: throw SystemError("connect to", path)
@@ -120,7 +124,7 @@ private func streamSocket(_ flags: __socket_type...) -> Int32 {
 }
 
 extension sockaddr_un {
-  /// The address of a path; nil if it is empty, too long, or holds a NUL.
+  /// The address of a path; nil if the path is empty, too long, or contains a NUL.
   init?(path: String) {
     self.init()
     sun_family = sa_family_t(AF_UNIX)

@@ -1,22 +1,23 @@
-// The parameters of one request: flat bytes and an index of ranges into them.
+// The parameters of one request, stored as flat bytes with an index of ranges.
 //
-// Names and values are kept byte for byte, and a name that came twice stays twice: a client's
-// repeated header arrives as a repeated parameter, and which of the two nginx or an application
-// would take is not a question to be left to chance.
+// Names and values are kept byte for byte, and duplicates are kept: a repeated header of the client
+// arrives as a repeated parameter, and programs disagree about which of the two counts. So the
+// caller must be able to see the repetition and refuse it.
 
 import Glibc
 
-/// What a request says about one name.
+/// The result of looking up one name.
 package enum Parameter: Sendable, Equatable {
   case absent
-  /// The value's bytes; the slice's indices do not start at 0.
+  /// The bytes of the value. The indices of the slice do not start at 0.
   case single(ArraySlice<UInt8>)
   case repeated
 }
 
-/// The parameters of one request, in the order in which they came.
+/// The parameters of one request, in the order in which they were received.
 ///
-/// An event loop empties and refills one value per connection, so the storage is allocated once.
+/// The event loop keeps one value for each connection and refills it, so that the storage is
+/// allocated only once.
 package struct Parameters: Sendable {
   struct Entry: Sendable {
     let name: Range<Int>
@@ -28,7 +29,7 @@ package struct Parameters: Sendable {
 
   package init() {}
 
-  /// Makes parameters from text, as a test or a command wants them.
+  /// Makes parameters from strings, for tests and commands.
   package init(_ pairs: [(name: String, value: String)]) {
     for pair in pairs {
       append(name: Array(pair.name.utf8), value: Array(pair.value.utf8))
@@ -38,10 +39,11 @@ package struct Parameters: Sendable {
   /// The number of parameters.
   package var count: Int { entries.count }
 
-  /// The number of bytes stored for names and values, and for their lengths where they were sent.
+  /// The number of stored bytes: names, values and, if they came as a FastCGI stream, their encoded
+  /// lengths.
   package var byteCount: Int { bytes.count }
 
-  /// Looks a name up; the comparison is exact.
+  /// Looks up a name by exact comparison.
   package func value(_ name: StaticString) -> Parameter {
     var found: Entry?
     for entry in entries where matches(entry.name, name) {
@@ -52,7 +54,7 @@ package struct Parameters: Sendable {
     return .single(bytes[found.value])
   }
 
-  /// Every value of a name, in the order in which they came.
+  /// All values of a name, in the order in which they were received.
   package func all(_ name: StaticString) -> [[UInt8]] {
     var values: [[UInt8]] = []
     for entry in entries where matches(entry.name, name) {
@@ -61,14 +63,14 @@ package struct Parameters: Sendable {
     return values
   }
 
-  /// Calls a function with each name and value.
+  /// Calls the body with each name and value.
   package func forEach(_ body: (_ name: ArraySlice<UInt8>, _ value: ArraySlice<UInt8>) -> Void) {
     for entry in entries {
       body(bytes[entry.name], bytes[entry.value])
     }
   }
 
-  /// Calls a function with each name and value whose name begins with a prefix.
+  /// Calls the body with each name and value whose name begins with the prefix.
   package func forEach(
     beginning prefix: StaticString,
     _ body: (_ name: ArraySlice<UInt8>, _ value: ArraySlice<UInt8>) -> Void
@@ -81,8 +83,9 @@ package struct Parameters: Sendable {
     }
   }
 
-  /// The parameters whose names begin with a prefix, as text; a value that is no UTF-8 reads as
-  /// U+FFFD alone.
+  /// The parameters whose names begin with the prefix, as strings.
+  ///
+  /// A value that is not valid UTF-8 becomes U+FFFD.
   package func beginning(with prefix: StaticString) -> [(name: String, value: String)] {
     var found: [(name: String, value: String)] = []
     forEach(beginning: prefix) { name, value in
@@ -104,7 +107,7 @@ package struct Parameters: Sendable {
     entries.append(Entry(name: start..<middle, value: middle..<bytes.count))
   }
 
-  /// Adds a C string of the form `NAME=value`, as the environment and libfcgi have them.
+  /// Adds a C string of the form `NAME=value`, as in the environment and in libfcgi.
   mutating func append(variable: UnsafePointer<CChar>) {
     let length = unsafe strlen(variable)
     let text = unsafe UnsafeRawBufferPointer(start: variable, count: length)
@@ -115,7 +118,7 @@ package struct Parameters: Sendable {
   private func matches(_ range: Range<Int>, _ name: StaticString) -> Bool {
     let count = name.utf8CodeUnitCount
     guard range.count == count else { return false }
-    // The range lies within `bytes` by construction, and both sides hold `count` bytes.
+    // The range lies within `bytes` by construction, and both operands have `count` bytes.
     return unsafe bytes.withUnsafeBufferPointer { all in
       guard count > 0, let base = all.baseAddress else { return true }
       return unsafe memcmp(base + range.lowerBound, name.utf8Start, count) == 0
@@ -123,32 +126,34 @@ package struct Parameters: Sendable {
   }
 }
 
-/// The parameters as they come over the wire.
+/// Decoding of the PARAMS stream.
 extension Parameters {
-  /// Forgets everything and keeps the storage.
+  /// Removes all parameters, but keeps the storage.
   mutating func removeAll() {
     bytes.removeAll(keepingCapacity: true)
     entries.removeAll(keepingCapacity: true)
   }
 
-  /// How many bytes fit without another allocation.
+  /// The number of bytes that fit without another allocation.
   var byteCapacity: Int { bytes.capacity }
 
-  /// Gives the storage back if it is larger than that many bytes.
+  /// Removes all parameters and frees the storage, if it is larger than that many bytes.
   mutating func shrink(to capacity: Int) {
     guard bytes.capacity > capacity || entries.capacity > 256 else { return }
     self = Parameters()
   }
 
-  /// Adds a piece of the PARAMS stream; nothing can be looked up before `indexStream`.
+  /// Appends a part of the PARAMS stream.
+  ///
+  /// Its parameters cannot be looked up until `indexStream` is called.
   mutating func appendStream(_ piece: Span<UInt8>) {
     unsafe piece.withUnsafeBufferPointer { piece in unsafe bytes.append(contentsOf: piece) }
   }
 
-  /// Finds the names and values in the stream that was added.
+  /// Decodes the lengths in the appended stream, and indexes its names and values.
   ///
-  /// Every length is compared with what is there before it is used, so a length of 2³¹ costs
-  /// nothing.
+  /// Every length is compared with the number of remaining bytes before use, so a length of 2³¹
+  /// costs nothing.
   ///
   /// - Returns: False if the stream ends inside a length, a name or a value.
   ///

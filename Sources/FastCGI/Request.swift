@@ -1,14 +1,15 @@
-// A request as a handler sees it, whichever way it came.
+// A request as a handler sees it, both from CGI and from FastCGI.
 
-/// The body of a request, held against the length that was declared for it.
+/// The body of a request, after comparison with its declared length.
 package enum Body: Sendable, Equatable {
-  /// No body was declared and none came, or this program reads none.
+  /// No body was declared and none was received, or this program does not read bodies.
   case none
-  /// As many bytes as `CONTENT_LENGTH` declares, at least one.
+  /// The body has exactly the declared length, which is at least one byte.
   case complete([UInt8])
-  /// More was declared than this program takes; it was not read.
+  /// The declared length is above this program's maximum. The body was not read.
   case tooLarge
-  /// `CONTENT_LENGTH` is no number, stands twice, is missing, or is not what came.
+  /// `CONTENT_LENGTH` is not a number, is repeated, is missing, or differs from the received
+  /// length.
   case mismatch
 }
 
@@ -23,21 +24,19 @@ package struct Request: Sendable {
   }
 }
 
-/// What `CONTENT_LENGTH` promises, decided before a byte of the body is read.
+/// The declared length of a body, which is evaluated before the body is read.
 enum DeclaredLength: Equatable {
-  /// This program reads no body, so the parameter is not even looked at.
+  /// This program reads no bodies, so the parameter is not evaluated.
   case ignored
   case none
   case bytes(Int)
   case tooLarge
   case invalid
 
-  /// Reads `CONTENT_LENGTH`.
+  /// Parses `CONTENT_LENGTH` (RFC 3875 §4.1.2).
   ///
-  /// Digits only: a sign or a space is a sign of somebody between us and the client who reads it
-  /// differently. nginx sends an empty value where the client sent none.
-  ///
-  /// RFC 3875 §4.1.2.
+  /// It accepts digits only, because intermediaries may interpret a sign or a space differently.
+  /// nginx sends an empty value if the client sent none.
   init(_ parameters: Parameters, maximum: Int) {
     guard maximum > 0 else {
       self = .ignored

@@ -1,10 +1,10 @@
-// A response and its bytes.
+// A response and its encoding.
 //
-// `Status:` always comes first: nginx takes an answer without one for a 200, and under
-// auth_request a 200 lets the request through. For the same reason nothing that could end the
-// header block early is ever written: a response that holds such a byte becomes a bare 500.
+// `Status:` always comes first, because nginx takes a response without it for a 200, and a 200 of
+// auth_request lets the request pass. For the same reason no header may contain a byte that could
+// end the header block early: such a response is replaced by a 500 without headers or body.
 
-/// An answer to one request.
+/// The response to one request.
 package struct Response: Sendable {
   package var status: Int
   package var headers: [(name: String, value: String)]
@@ -28,12 +28,12 @@ package struct Response: Sendable {
       status: isFaithful ? status : 500, bytes: Array(bytes[...]), isFaithful: isFaithful)
   }
 
-  /// Appends the CGI form of the response: header block and body.
+  /// Appends the response as a CGI document: header block and body.
   ///
-  /// `Content-Length` is added where the handler gave none and the status allows a body, since
-  /// nginx would otherwise answer in chunks.
+  /// It adds `Content-Length` if the handler set none and the status allows a body, because nginx
+  /// would otherwise use chunked encoding.
   ///
-  /// - Returns: False if the response was not fit to be sent and a bare 500 stands in its place.
+  /// - Returns: False if the response is not valid, and an empty 500 was written instead.
   ///
   /// RFC 3875 §6.
   @discardableResult
@@ -68,7 +68,9 @@ package struct Response: Sendable {
 
   private var allowsBody: Bool { status != 204 && status != 304 }
 
-  /// A second `Status` would be the one that nginx believes.
+  /// Whether status and headers may be written.
+  ///
+  /// A `Status` header of the handler is refused, because nginx would take the last one.
   private var isWritable: Bool {
     (200...599).contains(status)
       && headers.allSatisfy { header in
@@ -98,10 +100,10 @@ private func isToken(_ text: String) -> Bool {
     }
 }
 
-/// Visible ASCII and spaces.
+/// Whether a text consists of visible ASCII and spaces.
 ///
-/// RFC 9110 §5.5 also allows tabs and bytes over 0x7f; nothing here sends them, and what
-/// applications make of them differs.
+/// RFC 9110 §5.5 also allows tabs and bytes above 0x7f. No program here sends them, and
+/// applications interpret them differently.
 private func isFieldValue(_ text: String) -> Bool {
   let bytes = text.utf8Span.span
   for index in bytes.indices where bytes[index] < 0x20 || bytes[index] > 0x7e { return false }
@@ -113,9 +115,7 @@ private func isName(_ name: String, _ lowerCase: StaticString) -> Bool {
     && name.lowercased() == "\(lowerCase)"
 }
 
-/// The reason phrase of a status; unknown ones get the name of their class.
-///
-/// RFC 9110 §15.
+/// The reason phrase of a status (RFC 9110 §15); for an unknown status the name of its class.
 func reasonPhrase(_ status: Int) -> String {
   switch status {
   case 200: "OK"

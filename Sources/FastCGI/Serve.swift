@@ -1,22 +1,24 @@
-// How a program comes to its requests, and how it ends.
+// Selects how a program gets its requests, and runs it until it ends.
 //
-// `--socket PATH`, or a listening socket as standard input (systemd, spawn-fcgi), or else one CGI
-// request. The option is looked at first: libfcgi's own FCGX_IsCGI asks about descriptor 0 only.
+// In this order: `--socket PATH`, a listening socket as standard input (systemd, spawn-fcgi), one
+// CGI request. libfcgi's FCGX_IsCGI is not used, because it only looks at descriptor 0.
 
 import CSystem
 import Glibc
 import Threads
 
-/// Exit statuses: a wrong setting will be wrong again, a failing system may recover.
+/// Exit statuses.
+///
+/// After 100 a restart is useless; after 111 the system may have recovered.
 let exitWrongUse: Int32 = 100
 let exitSystemFailure: Int32 = 111
 
 /// Serves requests until SIGTERM or SIGINT, or answers one CGI request; then exits with 0.
 ///
 /// - Parameters:
-///   - options: How the program is served.
-///   - arguments: The command line, the program's own name first.
-///   - handler: What answers a request.
+///   - options: The options of the responder.
+///   - arguments: The command line, starting with the program's name.
+///   - handler: The function that answers a request.
 package func serve(
   _ options: ServeOptions, arguments: [String], _ handler: @escaping Handler
 ) -> Never {
@@ -25,13 +27,13 @@ package func serve(
     together: { requests in requests.map { handler($0).encoded() } })
 }
 
-/// Serves requests until SIGTERM or SIGINT, those that came together at once; or answers one CGI
-/// request; then exits with 0.
+/// Serves requests in batches until SIGTERM or SIGINT, or answers one CGI request; then exits with
+/// 0.
 ///
 /// - Parameters:
-///   - options: How the program is served.
-///   - arguments: The command line, the program's own name first.
-///   - handler: What answers requests that came together.
+///   - options: The options of the responder.
+///   - arguments: The command line, starting with the program's name.
+///   - handler: The function that answers a batch of requests.
 package func serve(
   _ options: ServeOptions, arguments: [String], together handler: @escaping BatchHandler
 ) -> Never {
@@ -47,7 +49,7 @@ package func serve(
     exit(0)
   }
   options.threads = command.threads ?? options.threads
-  // A peer that hangs up must cost its connection only.
+  // If a peer hangs up, only its connection must end.
   signal(SIGPIPE, SIG_IGN)
 
   do throws(SystemError) {
@@ -77,30 +79,30 @@ package func serve(
   exit(0)
 }
 
-/// Whether a program that is started like this will answer one request from its environment.
+/// Whether a program with this command line will answer one CGI request.
 package func isGateway(arguments: [String]) -> Bool {
   arguments.count == 1 && !isListening(STDIN_FILENO)
 }
 
-/// Prints the help of a program, if the command line asks for it, and ends it.
+/// Prints the help and exits, if the command line contains `--help`.
 ///
-/// For programs that need settings before they can serve: who asks for help has none yet.
+/// Programs call this before they read their settings, which a user who asks for help may not have.
 package func answerHelp(_ options: ServeOptions, arguments: [String]) {
   guard arguments.dropFirst().contains("--help") else { return }
   writeAll(Array(helpText(options).utf8), to: STDOUT_FILENO)
   exit(0)
 }
 
-/// The socket that the command line names or standard input is; nil where this is CGI.
+/// The socket that the command line names or that is standard input; nil for CGI.
 private func listener(for command: ServeCommand) throws(SystemError) -> Listener? {
   if let path = command.socket { return try Listener(path: path) }
   guard isListening(STDIN_FILENO) else { return nil }
-  // A process does not outlive the parent that would have stopped it.
+  // A worker must not outlive its supervisor, because nobody else would stop it.
   if command.worker != nil { _ = cs_die_with_parent(SIGTERM) }
   return Listener(inherited: STDIN_FILENO, isLast: command.worker == .last)
 }
 
-/// Lets SIGTERM and SIGINT stop a server.
+/// Stops the server at SIGTERM or SIGINT.
 private func stopOnSignals(_ server: Server) throws(SystemError) {
   let signalled = try catchEndSignals()
   do throws(NoThread) {
@@ -115,7 +117,7 @@ private func stopOnSignals(_ server: Server) throws(SystemError) {
   blockEndSignals()
 }
 
-/// One line on standard error, and the end.
+/// Writes one line to standard error, and exits.
 private func leave(_ options: ServeOptions, _ message: String, _ status: Int32) -> Never {
   writeAll(Array("\(options.program): \(message)\n".utf8), to: STDERR_FILENO)
   exit(status)

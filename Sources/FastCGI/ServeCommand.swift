@@ -1,6 +1,6 @@
-// The command line that every program has.
+// The command line of every route's program.
 
-/// A command line that says something unknown.
+/// An invalid command line.
 struct UsageError: Error, Equatable {
   let message: String
 }
@@ -10,17 +10,18 @@ struct ServeCommand: Equatable {
   var socket: String?
   var threads: Int?
   var processes = 1
-  /// Given by a parent to its processes: whether they alone serve the socket.
+  /// Set by a supervisor for its workers.
   var worker: Worker?
   var help = false
 
   enum Worker: String {
-    /// The socket ends with the parent, so what waits in it at the end is answered.
+    /// The supervisor opened the socket, so nobody else would answer its backlog at the end.
     case last
+    /// The supervisor inherited the socket, which others may go on to serve.
     case shared
   }
 
-  /// Reads the arguments after the program's name; `--option value` and `--option=value` alike.
+  /// Parses the arguments after the program's name: `--option value` or `--option=value`.
   init(_ arguments: some Collection<String>) throws(UsageError) {
     var rest = Array(arguments)[...]
     while let argument = rest.popFirst() {
@@ -39,7 +40,7 @@ struct ServeCommand: Equatable {
     }
   }
 
-  /// The command line of a process that this one starts.
+  /// The command line of a worker that this process starts.
   func workerArguments(_ program: String) -> [String] {
     let worker: Worker = socket == nil ? .shared : .last
     return [program, "--worker", worker.rawValue]
@@ -70,7 +71,7 @@ struct ServeCommand: Equatable {
   }
 }
 
-/// Text from outside, on one line of a message.
+/// Quotes a text for a message of one line, without its control characters.
 private func quoted(_ text: String) -> String {
   let visible = text.unicodeScalars.filter { $0.value >= 0x20 && $0.value != 0x7f }
   return "'\(String(String.UnicodeScalarView(visible)))'"

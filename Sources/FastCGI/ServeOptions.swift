@@ -1,46 +1,47 @@
-// What a program decides about how it is served.
+// The options of a responder, which the program chooses.
 
-/// What happened to a connection or to the program as a whole.
+/// An event of a connection or of the whole program, for the log.
 package enum ServeEvent: Sendable, Equatable {
-  /// Requests are accepted; how.
+  /// The program accepts requests; the text names the socket.
   case started(String)
-  /// Every request under way was answered.
+  /// The program has stopped, and all requests in progress were answered.
   case stopped
-  /// A connection or a request was given up, and why; never a byte of what was sent.
+  /// A connection or a request was dropped. The reason contains no byte from the peer.
   case refused(String)
 }
 
-/// How a program is served.
+/// The options of a responder.
 package struct ServeOptions: Sendable {
-  /// Which responder answers FastCGI requests.
+  /// The responder that answers FastCGI requests.
   package enum Kind: Sendable {
-    /// libfcgi and a thread per connection, for handlers that wait: for a commit, for a hash.
+    /// libfcgi with one thread per connection, for handlers that block in a commit or a hash.
     case threads
-    /// One loop over all connections, for handlers that answer at once all that has come: those
-    /// that never wait, or that wait for one commit of them all.
+    /// One event loop over all connections, for handlers that answer a batch of requests at once.
+    /// Such a handler never blocks, or blocks once for the whole batch.
     case events
   }
 
   /// The program's name, for messages.
   package var program: String
-  /// How many threads `.threads` has; each owns one connection at a time.
+  /// The number of threads of `.threads`, of which each serves one connection at a time.
   package var threads: Int
-  /// The longest body in bytes; 0 for a program that reads none.
+  /// The maximum length of a body in bytes; 0 for a program that reads no bodies.
   package var maximumBody: Int
   package var kind: Kind
   package var log: @Sendable (ServeEvent) -> Void
-  /// The most bytes of parameters; nginx alone may send 32 KiB of client headers, and repeats the
-  /// path in several others.
+  /// The maximum length of the parameters in bytes.
+  ///
+  /// nginx may send 32 KiB of client headers, and repeats the path in several parameters.
   package var maximumParameters: Int
-  /// What a request with more parameters is answered.
+  /// The status of the response to a request with longer parameters.
   package var excessStatus: Int
-  /// The most connections that `.events` holds at once.
+  /// The maximum number of open connections of `.events`.
   package var maximumConnections: Int
-  /// How long a request may take to arrive, and its answer to be taken.
+  /// The timeout for receiving a request, and for sending its response.
   package var requestTimeout: Duration
-  /// How long a kept connection may be silent.
+  /// The idle timeout of a kept connection.
   package var idleTimeout: Duration
-  /// More lines for `--help`.
+  /// Additional lines for `--help`.
   package var help: String
 
   package init(
@@ -64,10 +65,12 @@ package struct ServeOptions: Sendable {
   }
 }
 
-/// What answers a request; it never throws, and every thread may call it.
+/// A function that answers a request.
+///
+/// It may be called on any thread, and does not throw.
 package typealias Handler = @Sendable (Request) -> Response
 
-/// What answers requests that came together: one response each, in their order.
+/// A function that answers a batch of requests with one response each, in their order.
 ///
 /// `.events` gives it all that one wake-up has read, so that what many ask is asked once; elsewhere
 /// it is given one at a time. It never throws.

@@ -1,4 +1,4 @@
-// A responder that can be started and stopped, by a signal or by a test.
+// A responder that a signal or a test can stop.
 
 import Glibc
 
@@ -20,7 +20,9 @@ package final class Server: Sendable {
     stopFlag = try StopFlag()
   }
 
-  /// How many descriptors connections may take: the program's own files need some too.
+  /// The number of descriptors that connections may use.
+  ///
+  /// Some are reserved for the program's files.
   private static func roomForConnections() -> Int {
     var limit = rlimit()
     guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else {
@@ -29,7 +31,7 @@ package final class Server: Sendable {
     return max(16, Int(clamping: limit.rlim_cur) - 64)
   }
 
-  /// Serves until `stop` is called and every request that had begun is answered.
+  /// Serves until `stop` is called and all requests in progress are answered.
   func run() throws(SystemError) {
     switch options.kind {
     case .threads: try ThreadedResponder(self).run()
@@ -42,15 +44,15 @@ package final class Server: Sendable {
     FastCGI.respond(to: requests, handler)
   }
 
-  /// Ends `run`; any thread may call it.
+  /// Makes `run` return; any thread may call this.
   func stop() {
-    // Nobody finds the socket from here on, while what waits in its backlog is still answered.
+    // Nobody can connect after this, but connections in the backlog are still answered.
     listener.unlinkPath()
     stopFlag.raise()
   }
 }
 
-/// One response for each request, in their order.
+/// Returns one response for each request, in their order.
 ///
 /// A handler that gives another number has mixed them up: nobody gets anybody's answer.
 func respond(to requests: [Request], _ handler: BatchHandler) -> [EncodedResponse] {

@@ -1,17 +1,18 @@
-// Several processes on one socket: a parent that opens it and serves nothing itself.
+// Serves one socket with several processes. The supervisor opens the socket, but serves no
+// requests.
 //
-// The children are started as new programs with the socket as standard input, not forked: by the
-// time a program serves, it may have opened a database, and SQLite's connections must not be
-// carried across fork. Each child is a whole program that could as well run alone.
+// The workers are spawned as new programs with the socket as standard input, not forked: the
+// supervisor may have opened the database already, and SQLite's connections must not be used after
+// fork. Each worker is a complete program that could also run alone.
 
 import CSystem
 import Glibc
 
-/// The parent of several processes that serve one socket.
+/// Starts the worker processes of one socket, and restarts them.
 struct Supervisor: ~Copyable {
   private struct Worker {
     var process: pid_t = 0
-    /// When it was started last, and when it is started next, in milliseconds.
+    /// The time of the last start and of the next start, in milliseconds.
     var startedAt = 0
     var startAt = 0
   }
@@ -22,14 +23,14 @@ struct Supervisor: ~Copyable {
   private var workers: [Worker]
   private let signalled: Int32
 
-  /// Takes the socket over, and SIGTERM and SIGINT.
+  /// Takes over the socket, and handles SIGTERM and SIGINT.
   ///
   /// - Parameters:
-  ///   - options: For the program's name and its log.
+  ///   - options: The options of the program, for its name and its log.
   ///   - listener: The socket.
-  ///   - count: How many processes.
-  ///   - arguments: The command line of each, the program's name first.
-  /// - Throws: `SystemError` for want of a descriptor.
+  ///   - count: The number of workers.
+  ///   - arguments: The command line of each worker, starting with the program's name.
+  /// - Throws: `SystemError` if there is no descriptor left.
   init(
     _ options: ServeOptions, listener: consuming Listener, count: Int, arguments: [String]
   ) throws(SystemError) {
@@ -40,13 +41,12 @@ struct Supervisor: ~Copyable {
     workers = Array(repeating: Worker(), count: count)
   }
 
-  /// Keeps the processes running until SIGTERM or SIGINT, or until one says that its settings are
-  /// wrong.
+  /// Keeps the workers running until SIGTERM or SIGINT, or until one exits because of its settings.
   ///
-  /// A process that ends in any other way is started again, at most once a second.
+  /// A worker that ends for any other reason is restarted, at most once a second.
   ///
-  /// - Returns: The exit status.
-  /// - Throws: `SystemError` if a process cannot be started at all.
+  /// - Returns: The exit status for the program.
+  /// - Throws: `SystemError` if a worker cannot be started.
   mutating func run() throws(SystemError) -> Int32 {
     while true {
       let now = monotonicMilliseconds()
@@ -55,15 +55,15 @@ struct Supervisor: ~Copyable {
         workers[index].process = try start()
         workers[index].startedAt = now
       }
-      // The others serve meanwhile, so it is soon enough to look for a dead one now and then.
+      // The other workers serve meanwhile, so looking for dead ones every 200 ms is often enough.
       if waitForInput(signalled, milliseconds: 200).first { return stop(0) }
       if let status = collect(), status == exitWrongUse { return stop(status) }
     }
   }
 
-  /// Notes which processes have ended.
+  /// Reaps the workers that have ended, and schedules their restarts.
   ///
-  /// - Returns: The exit status of the last one that exited by itself.
+  /// - Returns: The exit status of the last worker that was not killed by a signal, if any.
   private mutating func collect() -> Int32? {
     var exited: Int32?
     let now = monotonicMilliseconds()
@@ -80,7 +80,7 @@ struct Supervisor: ~Copyable {
     return exited
   }
 
-  /// Passes the end on, and waits for it.
+  /// Stops all workers, and waits for their end.
   private mutating func stop(_ status: Int32) -> Int32 {
     listener.unlinkPath()
     for worker in workers where worker.process != 0 { kill(worker.process, SIGTERM) }
@@ -91,7 +91,7 @@ struct Supervisor: ~Copyable {
     return status
   }
 
-  /// Starts this program once more, with the socket as its standard input.
+  /// Starts a worker: this program with the socket as standard input.
   private func start() throws(SystemError) -> pid_t {
     var actions = unsafe posix_spawn_file_actions_t()
     var attributes = posix_spawnattr_t()
@@ -102,7 +102,7 @@ struct Supervisor: ~Copyable {
       unsafe posix_spawnattr_destroy(&attributes)
     }
     unsafe posix_spawn_file_actions_adddup2(&actions, listener.number, STDIN_FILENO)
-    // The signals are blocked here; a child begins with none.
+    // A worker starts with no blocked signals.
     var none = sigset_t()
     unsafe sigemptyset(&none)
     unsafe posix_spawnattr_setsigmask(&attributes, &none)

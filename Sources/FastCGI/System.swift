@@ -1,4 +1,4 @@
-// System calls that several files need, with their failures as values.
+// Wrappers of system calls that several files use.
 
 import CSystem
 import Glibc
@@ -21,14 +21,14 @@ struct SystemError: Error {
     self.init("pthread_create", code: error.code)
   }
 
-  /// One line without the program's name.
+  /// The call, its object and the system's message in one line.
   var message: String {
     let subject = object.isEmpty ? call : "\(call) \(object)"
     return "\(subject): \(systemMessage(code))"
   }
 }
 
-/// A descriptor that is closed with its owner.
+/// A descriptor that is closed when its owner is deinitialized.
 struct Descriptor: ~Copyable {
   let number: Int32
 
@@ -40,7 +40,7 @@ struct Descriptor: ~Copyable {
   deinit { _ = close(number) }
 }
 
-/// A flag that wakes every thread that polls it, and stays set.
+/// A flag that wakes every thread that polls it, and that remains set.
 struct StopFlag: ~Copyable, Sendable {
   private let descriptor: Descriptor
 
@@ -48,7 +48,7 @@ struct StopFlag: ~Copyable, Sendable {
     descriptor = try Descriptor(eventfd(0, Int32(EFD_CLOEXEC)), "eventfd")
   }
 
-  /// Readable once `raise` was called.
+  /// A descriptor that is readable after `raise`.
   var number: Int32 { descriptor.number }
 
   func raise() {
@@ -57,11 +57,13 @@ struct StopFlag: ~Copyable, Sendable {
   }
 }
 
-/// Waits until one of up to three descriptors can be read; negative ones are left out.
+/// Waits until at least one of up to three descriptors is readable.
 ///
-/// At most for so many milliseconds; a negative number waits for ever.
+/// Negative ones are ignored.
 ///
-/// - Returns: Which of them can be read, or have been closed by the peer; none after the time.
+/// A negative timeout waits without limit.
+///
+/// - Returns: The descriptors that are readable or closed by the peer; none after the timeout.
 func waitForInput(
   _ first: Int32, _ second: Int32 = -1, _ third: Int32 = -1, milliseconds: Int32
 ) -> (first: Bool, second: Bool, third: Bool) {
@@ -79,7 +81,9 @@ func waitForInput(
   return (polled[0].revents != 0, polled[1].revents != 0, polled[2].revents != 0)
 }
 
-/// Writes everything, or as much as the descriptor takes before it fails.
+/// Writes all bytes.
+///
+/// It returns false if the descriptor fails before that.
 @discardableResult
 package func writeAll(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
   var written = 0
@@ -96,13 +100,13 @@ package func writeAll(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
 }
 
 extension Duration {
-  /// Whole milliseconds, for poll and epoll_wait.
+  /// The duration in whole milliseconds, for poll and epoll_wait.
   var milliseconds: Int {
     Int(components.seconds) * 1_000 + Int(components.attoseconds / 1_000_000_000_000_000)
   }
 }
 
-/// Milliseconds of a clock that nobody sets.
+/// The time of the monotonic clock in milliseconds.
 func monotonicMilliseconds() -> Int {
   var time = timespec()
   unsafe clock_gettime(CLOCK_MONOTONIC_COARSE, &time)

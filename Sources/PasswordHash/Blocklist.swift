@@ -2,11 +2,11 @@ import CSystem
 import Glibc
 import System
 
-/// Why there is no list of common passwords to go by.
+/// The reason why the list of common passwords cannot be used.
 package enum BlocklistError: Error, Equatable, Sendable {
-  /// It cannot be read: the path and what the system said.
+  /// The file cannot be read; the text holds its path and the system's message.
   case unreadable(String)
-  /// It is empty or not what `tallystick init` writes: the path and what is wrong.
+  /// The file was not written by `tallystick init`; the text holds its path and the defect.
   case malformed(String)
 
   /// One line for a log.
@@ -17,26 +17,28 @@ package enum BlocklistError: Error, Equatable, Sendable {
   }
 }
 
-/// Passwords that are too common to be allowed, one lower-case word a line, sorted by bytes.
+/// The list of common passwords: one lower-case word a line, sorted by bytes.
 ///
 /// NIST SP 800-63B-4 §3.1.1.2; OWASP ASVS 5.0 6.2.4.
 package struct Blocklist: Sendable {
   private let words: Words
 
-  /// Opens a list that `build` made.
+  /// Opens a list that `tallystick init` has written.
   ///
-  /// The file is mapped, so a program that asks for one word reads a few pages of it.
+  /// The file is memory-mapped, so looking up one word reads only a few of its pages.
   ///
   /// - Parameter path: The file.
-  /// - Throws: An error for a missing, empty or cut file: a list that finds nothing would let
-  ///   everything pass.
+  /// - Throws: `BlocklistError` for a missing, empty or truncated file, because an empty list would
+  ///   accept every password.
   package init(at path: String) throws(BlocklistError) {
     words = try Words(at: path)
   }
 
-  /// Looks at every word: what `init` cannot do for each request.
+  /// Checks that the whole file is sorted.
   ///
-  /// - Throws: An error for an unsorted list.
+  /// `init` does not do this, because it would take too long for each request.
+  ///
+  /// - Throws: `BlocklistError.malformed` for an unsorted list.
   package func verify() throws(BlocklistError) {
     try words.verify()
   }
@@ -49,15 +51,17 @@ package struct Blocklist: Sendable {
 
 let newline = UInt8(ascii: "\n")
 
-/// A mapped file of words, one a line, sorted by their bytes.
+/// A memory-mapped file of words, one a line, sorted by their bytes.
 ///
-/// It is mapped for reading and never changes: `tallystick init` replaces, it does not rewrite.
+/// Its content never changes: `tallystick init` replaces the file and does not rewrite it.
 @safe private final class Words: @unchecked Sendable {
   private let bytes: UnsafeRawBufferPointer
   private let count: Int
   private let path: String
 
-  /// One byte; the standard library checks the bounds of a raw buffer only in debug builds.
+  /// One byte of the file.
+  ///
+  /// It checks the bounds, because a raw buffer does so only in debug builds.
   private subscript(_ index: Int) -> UInt8 {
     precondition(index >= 0 && index < count)
     return unsafe bytes[index]
@@ -102,7 +106,7 @@ let newline = UInt8(ascii: "\n")
   func contains(_ word: [UInt8]) -> Bool {
     var low = 0
     var high = count
-    // Both ends stay at the start of a line.
+    // Binary search. `low` and `high` are always at the start of a line.
     while low < high {
       var start = (low + high) / 2
       while start > low, self[start - 1] != newline { start -= 1 }
@@ -117,7 +121,7 @@ let newline = UInt8(ascii: "\n")
     return false
   }
 
-  /// The line that begins here.
+  /// The line that starts at this offset, without its newline.
   private func line(at start: Int) -> [UInt8] {
     var end = start
     while end < count, self[end] != newline { end += 1 }

@@ -1,17 +1,19 @@
-/// Why a password was neither hashed nor judged; never that it was wrong.
+/// The reason why a password could not be hashed or verified.
+///
+/// A wrong password is not an error.
 package enum HashingError: Error, Equatable, Sendable {
-  /// All slots are taken and the queue is full.
+  /// All slots are in use and the queue is full.
   case busy
-  /// No memory for one more hash.
+  /// There is no memory for another hash.
   case memory
-  /// The system gave no random bytes for a salt.
+  /// The system provided no random bytes for a salt.
   case random
-  /// The stored string is no argon2id hash that this program would have made.
+  /// The stored string is not an argon2id hash in the form that this program writes.
   case malformed
-  /// libargon2's own error code.
+  /// libargon2 failed with this error code.
   case failed(code: Int32)
 
-  /// One line for a log: nothing of a password or a hash.
+  /// One line for the log, without any part of a password or hash.
   package var reason: String {
     switch self {
     case .busy: "all password hashing slots are taken"

@@ -2,21 +2,21 @@ import CArgon2
 import Glibc
 import Threads
 
-/// How many hashes run at once, and how many wait.
+/// A thread pool with a bounded queue for password hashes.
 ///
-/// Memory is bounded by the slots, time by the queue; beyond both the client is told to come
-/// back. OWASP ASVS 5.0 15.2.2.
+/// The number of slots limits the memory, the length of the queue limits the waiting time. If both
+/// are full, the client is asked to try again later (OWASP ASVS 5.0 15.2.2).
 package final class HashingSlots: Sendable {
-  /// How many may wait unless told otherwise: about a second's worth on two cores.
+  /// The default length of the queue: about one second of work for two cores.
   package static let queueLength = 64
 
   private struct Line {
-    /// What waits, in the order of the calls.
+    /// The jobs that wait, in the order of the calls.
     var jobs: [HashingJob] = []
-    /// Jobs under way.
+    /// The number of jobs in progress.
     var running = 0
     var threads = 0
-    /// Threads with nothing to do.
+    /// The events on which idle threads wait.
     var idle: [Signal] = []
     var isEnding = false
   }
@@ -26,12 +26,15 @@ package final class HashingSlots: Sendable {
   private let nice: Int32
   private let line = Locked(Line())
 
-  /// Sets the bounds.
+  /// Makes a pool.
+  ///
+  /// Its threads start when they are first needed.
   ///
   /// - Parameters:
-  ///   - slots: How many hashes run at once; as many as there are cores if left out.
-  ///   - queue: How many more may wait.
-  ///   - nice: How far the threads that hash step back behind those that answer in microseconds.
+  ///   - slots: The number of hashes that run at once. The default is the number of cores.
+  ///   - queue: The number of further hashes that may wait.
+  ///   - nice: The nice value of the hashing threads, so that threads that answer within
+  ///     microseconds take precedence.
   package init(slots: Int? = nil, queue: Int = queueLength, nice: Int32 = 5) {
     ts_keep_large_blocks()
     let cores = Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))
@@ -47,17 +50,17 @@ package final class HashingSlots: Sendable {
     }
   }
 
-  /// Hashes that wait for a slot.
+  /// The number of hashes that wait for a slot.
   package var waitingCount: Int { line.withLock { $0.jobs.count } }
 
-  /// Hashes when a slot is free, in the order of the calls.
+  /// Runs the body when a slot is free, in the order of the calls, and waits for its result.
   ///
-  /// A slot is a thread, and the callers wait: where a caller hashed for itself, a core stood idle
-  /// from the end of one hash until the scheduler had found it another caller.
+  /// Pool threads run the hashes while the callers wait. When callers hashed on their own threads,
+  /// a core was idle between the end of one hash and the wake-up of the next caller.
   ///
-  /// - Parameter body: What hashes.
-  /// - Returns: What the body returned.
-  /// - Throws: `busy`, at once, if the queue is full; what the body threw.
+  /// - Parameter body: The function that hashes.
+  /// - Returns: The result of the body.
+  /// - Throws: `busy`, immediately, if the queue is full; otherwise the error of the body.
   package func run<T: Sendable>(
     _ body: @escaping @Sendable () throws(HashingError) -> T
   ) throws(HashingError) -> T {
@@ -67,15 +70,15 @@ package final class HashingSlots: Sendable {
       outcome.withLock { $0 = result }
     }
     let isTaken = try enter(job)
-    // Without a thread, which the system may refuse, the caller does it.
+    // If the system refuses to start a thread, the caller runs the body itself.
     if isTaken { job.done.wait() } else { job.body() }
     guard let result = outcome.withLock({ $0 }) else { throw .memory }
     return try result.get()
   }
 
-  /// Puts a job into the line.
+  /// Appends a job to the queue, and wakes or starts a thread for it.
   ///
-  /// - Returns: Whether there is a thread to do it.
+  /// - Returns: False if the pool has no thread, so that the caller must run the job.
   private func enter(_ job: HashingJob) throws(HashingError) -> Bool {
     try line.withLock { line throws(HashingError) in
       guard line.running + line.jobs.count < slots + queue else { throw .busy }
@@ -99,9 +102,11 @@ package final class HashingSlots: Sendable {
     return true
   }
 
-  /// What a thread does: one job after the other, until the slots are no more.
+  /// The main loop of a pool thread.
+  ///
+  /// It ends when the pool is deinitialized.
   private static func work(_ line: Locked<Line>, nice: Int32) {
-    // On Linux this is about the calling thread alone.
+    // On Linux, setpriority changes the nice value of the calling thread only.
     let process = __priority_which_t(PRIO_PROCESS.rawValue)
     if getpriority(process, 0) < nice { setpriority(process, 0, nice) }
     let call = Signal()
@@ -126,7 +131,7 @@ package final class HashingSlots: Sendable {
   }
 }
 
-/// One hash to be made.
+/// One hash that a pool thread has to compute.
 private final class HashingJob: Sendable {
   let body: @Sendable () -> Void
   let done = Signal()

@@ -1,15 +1,16 @@
-/// An argon2id hash in the PHC string format, as it is stored.
+/// A stored argon2id hash in the PHC string format.
 ///
-/// `$argon2id$v=19$m=19456,t=2,p=1$salt$tag`, both in base64 without padding. RFC 9106 §3.1.
+/// Example: `$argon2id$v=19$m=19456,t=2,p=1$salt$tag`, with salt and tag in base64 without padding.
+/// RFC 9106 §3.1.
 struct PHC: Equatable {
   let parameters: Argon2Parameters
   let salt: String
   let tag: String
 
-  /// Reads the one form that this program writes; anything else is nil.
+  /// Parses a string in exactly the form that this program writes; nil for any other form.
   ///
-  /// Other types and versions, other orders, signs, leading zeros, and parameters beyond what
-  /// a hash may cost are refused before libargon2 sees them.
+  /// It refuses other types and versions, another order, signs, leading zeros, and parameters above
+  /// the limit of `Argon2Parameters.isBearable`, before libargon2 sees the string.
   init?(_ text: String) {
     let parts = text.split(separator: "$", omittingEmptySubsequences: false).map(String.init)
     guard parts.count == 6, parts[0].isEmpty, parts[1] == "argon2id", parts[2] == "v=19",
@@ -34,9 +35,9 @@ struct PHC: Equatable {
   private static func number(_ text: String, after name: String) -> UInt32? {
     guard text.hasPrefix(name) else { return nil }
     let digits = String(text.dropFirst(name.count))
-    // What reads back as it was written has no sign, no leading zero, and nothing after it.
+    // This comparison excludes a sign and leading zeros.
     guard let number = UInt32(digits), String(number) == digits else { return nil }
-    // Keeps the multiplication of the limits far from overflow.
+    // The limit keeps later multiplications from overflowing.
     return number < 1 << 24 ? number : nil
   }
 

@@ -1,12 +1,12 @@
-/// What one password hash costs.
+/// The cost parameters of argon2id.
 ///
 /// RFC 9106 §3.1.
 package struct Argon2Parameters: Equatable, Sendable {
-  /// KiB of memory, m.
+  /// The memory in KiB: m.
   package let memoryKiB: UInt32
-  /// Passes over the memory, t.
+  /// The number of passes over the memory: t.
   package let iterations: UInt32
-  /// Lanes, p.
+  /// The number of lanes: p.
   package let parallelism: UInt32
 
   package init(memoryKiB: UInt32, iterations: UInt32, parallelism: UInt32) {
@@ -17,14 +17,14 @@ package struct Argon2Parameters: Equatable, Sendable {
 
   /// 19 MiB, two passes, one lane.
   ///
-  /// The least memory among the settings that OWASP ASVS 5.0 (appendix C) holds equal.
+  /// One of the settings that OWASP ASVS 5.0 (appendix C) considers equivalent.
   package static let standard = Argon2Parameters(
     memoryKiB: 19_456, iterations: 2, parallelism: 1)
 
-  /// How many blocks are filled, which is what a guess costs.
+  /// The number of blocks that one hash fills, in KiB: the cost of one guess.
   var work: UInt64 { UInt64(memoryKiB) * UInt64(iterations) }
 
-  /// Whether a stored string may ask this program for so much.
+  /// Whether the parameters are within the limits for a stored hash.
   ///
   /// Whoever can write into the store must not be able to make it allocate or compute what they
   /// like. The ceiling is 128 MiB, and five times the work of `standard`, as much as RFC 9106 §4

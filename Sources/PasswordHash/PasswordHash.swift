@@ -2,28 +2,27 @@ import CArgon2
 import CSystem
 import Glibc
 
-/// Password hashes: argon2id, as PHC strings.
+/// Password hashes: argon2id, as PHC strings (RFC 9106, NIST SP 800-63B-4 §3.1.1.2).
 ///
-/// Lengths are passed along, so a NUL or the 73rd byte counts like any other. RFC 9106; NIST SP
-/// 800-63B-4 §3.1.1.2.
+/// Passwords are passed to libargon2 with their lengths, so every byte counts, including NUL.
 package enum PasswordHash {
   private static let saltByteCount = 16
   private static let tagByteCount = 32
 
-  /// Hashes a password with a salt of its own.
+  /// Hashes a password with a new random salt.
   ///
   /// - Parameters:
-  ///   - password: The bytes to hash, all of them.
-  ///   - parameters: What the hash shall cost.
+  ///   - password: The bytes to hash.
+  ///   - parameters: The cost of the hash.
   /// - Returns: A PHC string.
-  /// - Throws: `memory` or `random` where the system has none to give.
+  /// - Throws: `memory` or `random` if the system provides none.
   package static func make(
     _ password: [UInt8], parameters: Argon2Parameters = .standard
   ) throws(HashingError) -> String {
     try make(password, salt: try randomSalt(), parameters: parameters)
   }
 
-  /// Hashes a password with a given salt.
+  /// Hashes a password with the given salt.
   package static func make(
     _ password: [UInt8], salt: [UInt8], parameters: Argon2Parameters
   ) throws(HashingError) -> String {
@@ -39,14 +38,16 @@ package enum PasswordHash {
     return String(decoding: encoded.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
   }
 
-  /// Whether a password is the one that was hashed, compared in constant time.
+  /// Whether a password matches a stored hash.
+  ///
+  /// The comparison takes constant time.
   ///
   /// - Parameters:
-  ///   - password: The bytes presented, all of them.
+  ///   - password: The presented bytes.
   ///   - stored: A PHC string.
-  /// - Returns: False for a wrong password and for nothing else.
-  /// - Throws: `malformed` for a string that this program would not have made, before it costs
-  ///   anything; `memory`.
+  /// - Returns: False only for a wrong password.
+  /// - Throws: `malformed` for a string that this program does not write, before any hashing;
+  ///   `memory` if there is none.
   package static func verify(
     _ password: [UInt8], _ stored: String
   ) throws(HashingError) -> Bool {
@@ -58,9 +59,9 @@ package enum PasswordHash {
     }
   }
 
-  /// Whether a stored hash took less work than these parameters, or cannot be read.
+  /// Whether a stored hash costs less than these parameters, or cannot be parsed.
   ///
-  /// One that took more is left alone: it was made on purpose.
+  /// A hash that costs more is not replaced, because an administrator chose it deliberately.
   package static func needsRehash(
     _ stored: String, parameters: Argon2Parameters = .standard
   ) -> Bool {
@@ -68,18 +69,20 @@ package enum PasswordHash {
     return made.work < parameters.work
   }
 
-  /// A hash of no password, to verify against where there is no account: it takes as long.
+  /// A hash that no password matches, for logins with an unknown name.
   ///
-  /// Its tag is random and was never computed: nobody finds a password for it, and a program that
-  /// answers one request does not pay for a second hash.
+  /// Verifying against it takes as long as against a real hash. Its tag is random instead of
+  /// computed, so nobody can find a matching password, and a CGI program does not pay for a second
+  /// hash.
   ///
-  /// - Throws: `random`.
+  /// - Throws: `random` if the system provides no random bytes.
   package static func decoy(
     parameters: Argon2Parameters = .standard
   ) throws(HashingError) -> String {
     let alphabet = Array(
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-    // 16 and 32 bytes of base64; an A at the end has no bits that would have to be zero.
+    // 16 and 32 bytes in base64: 22 and 43 characters. The trailing bits of the last character must
+    // be zero, so it is always an A.
     var text = "$argon2id$v=19$m=\(parameters.memoryKiB),t=\(parameters.iterations)"
     text += ",p=\(parameters.parallelism)"
     for length in [21, 42] {

@@ -61,7 +61,7 @@ package func serve<Question: Sendable, Outcome: Sendable>(
   if !isGateway(arguments: CommandLine.arguments) { orExit(try keys.prove()) }
   let log = Log(program: programName(), level: settings.logLevel)
   let route = Route(methods: methods, body: .none, settings: settings, log: log)
-  let crew = Crew()
+  let pool = ThreadPool()
   FastCGI.serve(
     ServeOptions(
       program: log.program, maximumBody: 0, kind: .events, log: { event in log.write(event) }),
@@ -69,7 +69,7 @@ package func serve<Question: Sendable, Outcome: Sendable>(
     together: { requests in
       let time = Clock.now()
       // Parsing and signing cost most of it, and are each request's own: all cores share them.
-      let begun = crew.map(requests) { request in
+      let begun = pool.concurrentMap(requests) { request in
         route.begin(request, at: time) { call in
           try keys.refresh()
           return try ask(call)
@@ -81,7 +81,7 @@ package func serve<Question: Sendable, Outcome: Sendable>(
         defer { if progress.question() != nil { asked += 1 } }
         return (progress, asked)
       }
-      return crew.map(places) { progress, place in
+      return pool.concurrentMap(places) { progress, place in
         switch progress {
         case .ended(let response):
           return response.encoded()

@@ -1,10 +1,9 @@
 import Glibc
 
-/// A value that one thread at a time may touch.
+/// A value that is protected by a mutex.
 ///
-/// A mutex of the system and not the standard library's: this one the thread sanitizer sees, and
-/// what it cannot see it cannot check. The value must not be empty: the sanitizer takes the place of
-/// such a one for the object's own.
+/// It uses a pthread mutex instead of the standard library's, because ThreadSanitizer only observes
+/// the former. `Value` must not be zero-sized: ThreadSanitizer would confuse it with its neighbour.
 @safe package final class Locked<Value: ~Copyable>: @unchecked Sendable {
   private let mutex: UnsafeMutablePointer<pthread_mutex_t> = .allocate(capacity: 1)
   private var value: Value
@@ -19,7 +18,7 @@ import Glibc
     unsafe mutex.deallocate()
   }
 
-  /// Works on the value alone; nobody else sees it meanwhile.
+  /// Calls the body with exclusive access to the value.
   package func withLock<Result, Failure>(
     _ body: (inout Value) throws(Failure) -> Result
   ) throws(Failure) -> Result {

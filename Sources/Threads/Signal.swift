@@ -1,11 +1,11 @@
 import CSystem
 import Glibc
 
-/// A point on the clock that no one can set.
+/// A point in time on the monotonic clock, which nobody can set.
 package struct Deadline: Sendable {
   fileprivate let time: timespec
 
-  /// A point this long from now.
+  /// The point in time that lies this long after now.
   package init(after duration: Duration) {
     var now = timespec()
     unsafe clock_gettime(CLOCK_MONOTONIC, &now)
@@ -17,7 +17,7 @@ package struct Deadline: Sendable {
   }
 }
 
-/// What one thread waits for and another raises; waiting takes it down again.
+/// An auto-reset event: one thread raises it, another waits for it, and waiting lowers it again.
 @safe package final class Signal: @unchecked Sendable {
   private let mutex: UnsafeMutablePointer<pthread_mutex_t> = .allocate(capacity: 1)
   private let condition: UnsafeMutablePointer<pthread_cond_t> = .allocate(capacity: 1)
@@ -39,6 +39,7 @@ package struct Deadline: Sendable {
     unsafe mutex.deallocate()
   }
 
+  /// Raises the event, and wakes the thread that waits for it.
   package func raise() {
     unsafe pthread_mutex_lock(mutex)
     isRaised = true
@@ -46,6 +47,7 @@ package struct Deadline: Sendable {
     unsafe pthread_mutex_unlock(mutex)
   }
 
+  /// Waits until the event is raised, and lowers it.
   package func wait() {
     unsafe pthread_mutex_lock(mutex)
     while !isRaised { unsafe pthread_cond_wait(condition, mutex) }
@@ -53,7 +55,9 @@ package struct Deadline: Sendable {
     unsafe pthread_mutex_unlock(mutex)
   }
 
-  /// Waits no longer than until the deadline; false if it passed.
+  /// Waits until the event is raised or the deadline has passed.
+  ///
+  /// - Returns: Whether the event was raised.
   package func wait(until deadline: Deadline) -> Bool {
     unsafe pthread_mutex_lock(mutex)
     defer { unsafe pthread_mutex_unlock(mutex) }

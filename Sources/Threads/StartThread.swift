@@ -1,12 +1,12 @@
 package import Glibc
 
-/// There is no room for another thread.
+/// The system refused to start a thread.
 package struct NoThread: Error, Equatable {
-  /// What `pthread_create` returned.
+  /// The error code that `pthread_create` returned.
   package let code: Int32
 }
 
-/// What a thread runs.
+/// The closure that a thread runs, as an object that a C pointer can refer to.
 private final class Start: Sendable {
   let body: @Sendable () -> Void
   init(_ body: @escaping @Sendable () -> Void) { self.body = body }
@@ -15,19 +15,20 @@ private final class Start: Sendable {
 /// Starts a thread.
 ///
 /// - Parameters:
-///   - stackSize: In bytes.
-///   - hidesSignals: Whether every signal is kept from it: for a thread that must not be
-///     interrupted, in a commit for one, where others wait for signals.
-///   - body: What the thread runs.
-/// - Returns: The thread, to be joined or detached.
-/// - Throws: `NoThread` if there is no room for another one.
+///   - stackSize: The size of its stack in bytes.
+///   - hidesSignals: Whether the thread blocks all signals. Use this for a thread that must not be
+///     interrupted, for example during a commit; other threads then receive the signals.
+///   - body: The closure that the thread runs.
+/// - Returns: The thread. The caller must join or detach it.
+/// - Throws: `NoThread` if the system refuses to start another thread.
 package func startThread(
   stackSize: Int = 1 << 20, hidesSignals: Bool = false, _ body: @escaping @Sendable () -> Void
 ) throws(NoThread) -> pthread_t {
   var all = sigset_t()
   var before = sigset_t()
   unsafe sigfillset(&all)
-  // A thread is born with its parent's mask: set before, so that no signal finds it open.
+  // A thread inherits the signal mask of its creator. Setting the mask before the start leaves no
+  // moment in which the new thread could receive a signal.
   if hidesSignals { unsafe pthread_sigmask(SIG_SETMASK, &all, &before) }
   defer { if hidesSignals { unsafe pthread_sigmask(SIG_SETMASK, &before, nil) } }
 
@@ -35,7 +36,7 @@ package func startThread(
   unsafe pthread_attr_init(&attributes)
   unsafe pthread_attr_setstacksize(&attributes, stackSize)
   defer { unsafe pthread_attr_destroy(&attributes) }
-  // The thread releases what is retained here.
+  // The new thread balances this retain.
   let start = unsafe Unmanaged.passRetained(Start(body)).toOpaque()
   var thread = pthread_t()
   let code = unsafe pthread_create(

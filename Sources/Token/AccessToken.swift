@@ -1,7 +1,7 @@
 package import Accounts
 import Wire
 
-/// What an access token is held against.
+/// The expectations that an access token must meet.
 package struct AccessExpectation: Sendable {
   package let issuer: String
   package let audience: String
@@ -12,11 +12,11 @@ package struct AccessExpectation: Sendable {
 }
 
 extension UnverifiedJWS {
-  /// The access token, once a key of ours has signed it and every claim holds.
+  /// Verifies the signature and all claims of an access token.
   ///
-  /// The signature comes first: no claim of an unsigned token is looked at.
+  /// The signature is verified first: claims of an unverified token are never read.
   ///
-  /// - Throws: What does not hold.
+  /// - Throws: The first expectation that is not met.
   ///
   /// RFC 9068 §4, RFC 7519 §4.1, RFC 8725 §3.
   func accessToken(
@@ -38,11 +38,11 @@ extension UnverifiedJWS {
       kid: key.kid)
   }
 
-  /// The refresh token, once our secret has authenticated it and every claim holds.
+  /// Verifies the MAC and all claims of a refresh token.
   ///
-  /// No leeway: the clock that issued it is the clock that judges it.
+  /// There is no leeway, because the same host issues and verifies it by the same clock.
   ///
-  /// - Throws: What does not hold.
+  /// - Throws: The first expectation that is not met.
   func refreshToken(
     authenticatedBy secret: [UInt8], issuer: String, at now: NumericDate
   ) throws(TokenError) -> VerifiedRefreshToken {
@@ -62,9 +62,9 @@ extension UnverifiedJWS {
 }
 
 extension ClaimReader {
-  /// `iat` and `exp`, which hold now.
+  /// Reads and verifies `iat`, `nbf` and `exp`; returns `iat` and `exp`.
   ///
-  /// `exp` is exclusive (RFC 7519 §4.1.4), shifted by exactly the leeway.
+  /// `exp` is exclusive (RFC 7519 §4.1.4) and is extended by exactly the leeway.
   fileprivate func times(
     _ expected: AccessExpectation
   ) throws(TokenError) -> (issuedAt: NumericDate, expires: NumericDate) {

@@ -1,7 +1,7 @@
 package import Accounts
 import Wire
 
-/// What an access token says.
+/// The claims of an access token.
 ///
 /// RFC 9068 §2.2.
 package struct AccessClaims: Equatable, Sendable {
@@ -10,12 +10,12 @@ package struct AccessClaims: Equatable, Sendable {
   package let subject: AccountID
   package let issuedAt: NumericDate
   package let expires: NumericDate
-  /// `jti`: this token and no other.
+  /// `jti`: the unique identifier of this token.
   package let tokenID: String
   package let session: SessionID
-  /// The refresh generation it was issued with.
+  /// `gen`: the refresh generation that it was issued with.
   package let generation: Int64
-  /// The account's token version.
+  /// `ver`: the account's token version.
   package let version: Int64
   package let username: String
   package let groups: [String]
@@ -49,7 +49,7 @@ package struct AccessClaims: Equatable, Sendable {
   }
 }
 
-/// What a refresh token says; to the client it is opaque.
+/// The claims of a refresh token, which is opaque to the client.
 package struct RefreshClaims: Equatable, Sendable {
   package let issuer: String
   package let subject: AccountID
@@ -82,12 +82,14 @@ package struct RefreshClaims: Equatable, Sendable {
   }
 }
 
-/// An access token whose signature and claims were found good; only that makes one.
+/// An access token whose signature and claims have been verified.
 ///
-/// A class, so that handing it on costs one count and not one for each text in it.
+/// Only verification makes one.
+///
+/// It is a class, so that a copy costs one reference count instead of one for each string in it.
 package final class VerifiedAccessToken: Equatable, Sendable {
   package let claims: AccessClaims
-  /// The key that signed it.
+  /// The identifier of the key that signed it.
   package let kid: String
 
   init(claims: AccessClaims, kid: String) {
@@ -100,7 +102,9 @@ package final class VerifiedAccessToken: Equatable, Sendable {
   }
 }
 
-/// A refresh token whose MAC and claims were found good; only that makes one.
+/// A refresh token whose MAC and claims have been verified.
+///
+/// Only verification makes one.
 package struct VerifiedRefreshToken: Equatable, Sendable {
   package let claims: RefreshClaims
 
@@ -109,12 +113,16 @@ package struct VerifiedRefreshToken: Equatable, Sendable {
   }
 }
 
-/// Reads claims of a payload, each of exactly its type.
+/// Reads the claims of a payload.
 ///
-/// A `null` is of no type: a missing expiry must not become no expiry (T021).
+/// Each must have exactly its type.
+///
+/// `null` is an error like any other wrong type: a null expiry must not mean "no expiry" (T021).
 struct ClaimReader {
   private let object: JSONObject
 
+  /// Parses a payload.
+  ///
   /// - Throws: `malformed` unless the payload is one JSON object without duplicate members.
   init(_ payload: [UInt8]) throws(TokenError) {
     guard let object = (try? JSON.parse(payload, maximumDepth: 4))?.objectValue else {
@@ -156,7 +164,7 @@ struct ClaimReader {
     return session
   }
 
-  /// Whether `aud` is this audience, or a list of texts with it among them.
+  /// Whether `aud` equals this audience, or is an array of strings that contains it.
   ///
   /// RFC 7519 §4.1.3.
   func isFor(_ audience: String) throws(TokenError) -> Bool {
@@ -164,7 +172,7 @@ struct ClaimReader {
     return try strings("aud").contains { hasSameBytes($0, audience) }
   }
 
-  /// Holds `iss` to the issuer, byte for byte.
+  /// Requires that `iss` equals the issuer byte for byte.
   func requireIssuer(_ issuer: String) throws(TokenError) {
     guard try hasSameBytes(string("iss"), issuer) else { throw .issuer }
   }

@@ -1,10 +1,10 @@
-// A JWS carries r and s side by side, 32 bytes each (RFC 7518 §3.4); OpenSSL wants and gives DER
+// Converts ECDSA signatures. A JWS has r and s as 32 bytes each (RFC 7518 §3.4); OpenSSL uses DER
 // (RFC 3279 §2.2.3).
 
 enum ECDSASignature {
-  /// The DER form of r and s; nil unless there are exactly 64 bytes.
+  /// Converts r and s to DER; nil unless there are exactly 64 bytes.
   ///
-  /// Their range is the verifier's business: zero and numbers above the order are refused there.
+  /// It does not check the range of r and s. Verification refuses zero and numbers above the order.
   static func der(_ raw: ArraySlice<UInt8>) -> [UInt8]? {
     guard raw.count == 64 else { return nil }
     let r = integer(raw.prefix(32))
@@ -12,7 +12,7 @@ enum ECDSASignature {
     return [0x30, UInt8(r.count + s.count)] + r + s
   }
 
-  /// r and s of 32 bytes each; nil for DER that holds no two such numbers.
+  /// Converts DER to r and s of 32 bytes each; nil if it does not hold two such numbers.
   static func raw(_ der: [UInt8]) -> [UInt8]? {
     guard der.count > 2, der[0] == 0x30, Int(der[1]) == der.count - 2 else { return nil }
     var rest = der[2...]
@@ -22,7 +22,7 @@ enum ECDSASignature {
 
   private static func integer(_ bytes: ArraySlice<UInt8>) -> [UInt8] {
     var digits = Array(bytes.drop { $0 == 0 })
-    // A leading bit would make it negative; no digit at all is zero.
+    // A set high bit would make the number negative. Zero is encoded as one zero byte.
     if digits.first.map({ $0 >= 0x80 }) ?? true { digits.insert(0, at: 0) }
     return [0x02, UInt8(digits.count)] + digits
   }

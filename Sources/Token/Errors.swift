@@ -1,31 +1,34 @@
-/// Why a token does not count; for the log alone, a client learns `invalid_token`.
+/// The reason why a token is refused.
+///
+/// It goes to the log; the client only sees `invalid_token`.
 package enum TokenError: Error, Equatable, Sendable {
-  /// Longer than any token of ours.
+  /// The token is longer than any that is issued.
   case tooLong
-  /// Not three segments of canonical base64url, or not JSON objects.
+  /// The token is not three segments of canonical base64url, or header or payload is no JSON
+  /// object.
   case malformed
-  /// The header asks for what this is not: critical members, compression, encryption, another
-  /// serialization.
+  /// The header asks for an unsupported feature: critical members, an unencoded payload,
+  /// compression or encryption.
   case header
-  /// No key of this `kid`.
+  /// No key has this `kid`.
   case unknownKey
-  /// Not the algorithm of its key.
+  /// `alg` is not the algorithm of the key.
   case algorithm
-  /// Another kind of token.
+  /// `typ` names another type of token.
   case type
   case badSignature
   case issuer
   case audience
   case expired
   case notYetValid
-  /// A life longer than any we issue.
+  /// The lifetime is longer than the configured maximum.
   case lifetime
-  /// A claim is missing, of another type, or malformed.
+  /// This claim is missing, malformed or of another type.
   case claim(String)
-  /// The system could not sign.
+  /// The token could not be signed.
   case signing
 
-  /// One line for the log; no byte of the token is in it.
+  /// One line for the log, without any part of the token.
   package var reason: String {
     switch self {
     case .tooLong: "token too long"
@@ -46,7 +49,7 @@ package enum TokenError: Error, Equatable, Sendable {
   }
 }
 
-/// Why keys cannot be used: one line that names the file and what is allowed.
+/// The reason why keys cannot be used: one line that names the file and the defect.
 package struct KeyError: Error, Equatable, Sendable {
   package let reason: String
 
@@ -55,7 +58,7 @@ package struct KeyError: Error, Equatable, Sendable {
   }
 }
 
-/// The system gave no random bytes.
+/// The system provided no random bytes.
 package struct RandomError: Error, Equatable, Sendable {
   package let reason = "the system gives no random bytes"
 

@@ -1,6 +1,6 @@
 import Wire
 
-/// What a JOSE header says, as far as it is looked at.
+/// The members of a JOSE header that are used.
 ///
 /// RFC 7515 §4.
 package struct JWSHeader: Equatable, Sendable {
@@ -8,16 +8,16 @@ package struct JWSHeader: Equatable, Sendable {
   package let keyID: String?
   package let type: String?
 
-  /// Reads a header.
+  /// Parses a header.
   ///
-  /// - Parameter segment: It in base64url, as it stands in a token.
+  /// - Parameter segment: The first segment of a token, in base64url.
   /// - Throws: `malformed`, `header` or `algorithm`.
   init(_ segment: ArraySlice<UInt8>) throws(TokenError) {
     guard let header = Base64URL.decode(segment),
       let members = (try? JSON.parse(header, maximumDepth: 4))?.objectValue
     else { throw .malformed }
-    // Extensions that must be understood, unencoded payloads, compression, encryption: none of
-    // them is ours. `jwk`, `jku`, `x5c` and their kin are never looked at (RFC 8725 §3.10).
+    // Critical extensions, unencoded payloads, compression and encryption are not supported. `jwk`,
+    // `jku`, `x5c` and similar members are never read (RFC 8725 §3.10).
     for name in ["crit", "b64", "zip", "enc"] where members[name] != nil { throw .header }
     guard let algorithm = members["alg"]?.stringValue else { throw .algorithm }
     for name in ["kid", "typ"] where members[name] != nil {
@@ -29,19 +29,19 @@ package struct JWSHeader: Equatable, Sendable {
   }
 }
 
-/// A header that was read before, with its bytes: whoever writes the same need not be read again.
+/// A parsed header with its bytes, so that an identical header need not be parsed again.
 struct KnownHeader: Sendable {
   let segment: [UInt8]
   let header: JWSHeader
 
-  /// The header of the access tokens that a key of ours signs.
+  /// The header of the access tokens that this key signs.
   init(of key: VerificationKey) throws(TokenError) {
     segment = Base64URL.encodeBytes(JSON.object(JSONObject(accessHeader(of: key))).encode())
     header = try JWSHeader(segment[...])
   }
 }
 
-/// The header of an access token that a key signs.
+/// The members of the header of an access token that this key signs.
 ///
 /// RFC 9068 §2.1.
 func accessHeader(of key: VerificationKey) -> [(String, JSON)] {
@@ -51,7 +51,7 @@ func accessHeader(of key: VerificationKey) -> [(String, JSON)] {
   ]
 }
 
-/// A JWS in compact serialization, taken apart and not yet believed.
+/// A JWS in compact serialization that has been parsed but not verified.
 ///
 /// RFC 7515 §3.1, §5.2.
 package struct UnverifiedJWS: Sendable {
@@ -61,19 +61,23 @@ package struct UnverifiedJWS: Sendable {
   package let signature: [UInt8]
   private let payload: [UInt8]
 
-  /// The longest token that is even decoded; ours have about 600 bytes and their groups.
+  /// The longest token that is decoded, in bytes.
+  ///
+  /// Ours have about 600 bytes plus their groups.
   package static let maximumByteCount = 8_192
 
-  /// Takes a token apart.
+  /// Parses a token without verifying it.
   ///
-  /// - Throws: `tooLong`, `malformed`, `header` or `algorithm`; nothing is verified yet.
+  /// - Throws: `tooLong`, `malformed`, `header` or `algorithm`.
   package init(_ token: [UInt8]) throws(TokenError) {
     try self.init(token, [])
   }
 
-  /// Takes a token apart whose header may be one of those that were read before.
+  /// Parses a token without verifying it.
+  ///
+  /// A header that equals a known one is not parsed again.
   init(_ token: [UInt8], _ known: [KnownHeader]) throws(TokenError) {
-    // Before anything else: the work below must not grow with what a stranger sends.
+    // This check comes first: it bounds the work that an unauthenticated client can cause.
     guard token.count <= UnverifiedJWS.maximumByteCount else { throw .tooLong }
     guard let first = token.firstIndex(of: UInt8(ascii: ".")),
       let second = token[(first + 1)...].firstIndex(of: UInt8(ascii: ".")),
@@ -88,18 +92,18 @@ package struct UnverifiedJWS: Sendable {
     self.payload = payload
   }
 
-  /// The payload of a signature that was found good by a key of this algorithm.
+  /// Verifies the signature with a public key, and returns the payload.
   ///
   /// - Throws: `algorithm` or `badSignature`.
   ///
-  /// RFC 8725 §3.1: the algorithm is the key's, the header only has to agree.
+  /// The key determines the algorithm, and `alg` must agree with it (RFC 8725 §3.1).
   package func payload(verifiedBy key: VerificationKey) throws(TokenError) -> [UInt8] {
     guard hasSameBytes(header.algorithm, key.algorithm.rawValue) else { throw .algorithm }
     guard key.verify(signature[...], over: signingInput) else { throw .badSignature }
     return payload
   }
 
-  /// The payload of a MAC that was found good.
+  /// Verifies the MAC with a secret, and returns the payload.
   ///
   /// - Throws: `algorithm` or `badSignature`.
   package func payload(authenticatedBy secret: [UInt8]) throws(TokenError) -> [UInt8] {
@@ -110,21 +114,22 @@ package struct UnverifiedJWS: Sendable {
     return payload
   }
 
-  /// Whether the token is of this type, as media types are compared.
+  /// Whether `typ` is this type.
   ///
-  /// RFC 7515 §4.1.9, RFC 9068 §4: in any case, with or without `application/`.
+  /// Media types are compared case-insensitively, and `application/` is optional (RFC 7515 §4.1.9,
+  /// RFC 9068 §4).
   func isType(_ name: String) -> Bool {
     guard let type = header.type else { return false }
-    // As we write it ourselves.
+    // Fast path: the spelling that we issue.
     guard !hasSameBytes(type, name) else { return true }
     let lower = type.utf8.map { (0x41...0x5a).contains($0) ? $0 | 0x20 : $0 }
     return lower.elementsEqual(name.utf8) || lower.elementsEqual(("application/" + name).utf8)
   }
 
-  /// The compact serialization of a header and a payload, signed by what is given.
+  /// Signs a header and a payload, and returns the compact serialization.
   ///
-  /// - Throws: `tooLong` for a token that would be refused (an account of very many groups), and
-  ///   what `signature` throws.
+  /// - Throws: `tooLong` for a token that verification would refuse, as for an account with very
+  ///   many groups; and the errors of `signature`.
   static func sign(
     header: [(String, JSON)], payload: [(String, JSON)],
     _ signature: (_ input: [UInt8]) throws(TokenError) -> [UInt8]

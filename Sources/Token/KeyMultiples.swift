@@ -1,26 +1,29 @@
 import CCrypto
 
-/// Multiples of one P-256 key, computed ahead, and the verification that they make quick.
+/// ECDSA verification for one P-256 key with a precomputed table of its multiples.
 ///
-/// A signature (r, s) of a digest e is the key Q's if r is, modulo the order, the x of the point
-/// e/s · G + r/s · Q. OpenSSL has a table of multiples of the generator G and none of Q, whose
-/// product takes most of its own verification's time; here Q has a table as well, made by OpenSSL
-/// for the same curve with Q for its generator. Numbers, points and tables are OpenSSL's; the
-/// equation is ours, and the tests hold it to OpenSSL's verification. Nothing in it is secret.
+/// A signature (r, s) of a digest e is valid for the key Q if r equals the x-coordinate of the
+/// point e/s · G + r/s · Q modulo the order (FIPS 186-5 §6.4.2). OpenSSL has a table of multiples
+/// for the generator G but not for Q, so the second product takes most of the time of its
+/// verification. Here OpenSSL also makes a table for Q: on a copy of the curve that has Q as its
+/// generator.
 ///
-/// FIPS 186-5 §6.4.2.
+/// OpenSSL computes with numbers, points and tables; only the equation is ours. The tests compare
+/// it with OpenSSL's verification. All values are public, so it need not take constant time.
 @safe final class KeyMultiples: @unchecked Sendable {
-  // Sendable: what these lead to never changes once the table is made.
+  // Sendable: the objects behind these pointers do not change once the table is made.
   private let curve: OpaquePointer
-  /// The curve with Q for its generator.
+  /// The curve with Q as its generator.
   private let keyCurve: OpaquePointer
-  /// The curve's, and freed with it.
+  /// The order of the curve.
+  ///
+  /// `curve` owns it.
   private let order: OpaquePointer
 
-  /// Computes the multiples, which takes as long as several hundred verifications, and 150 KB.
+  /// Computes the table, which takes as long as several hundred verifications and 150 KB of memory.
   ///
-  /// There are none of a point that is not on the curve, nor where OpenSSL cannot make them, or comes
-  /// with them to another product than without for the one number that is tried.
+  /// Returns nil if the point is not on the curve, if OpenSSL cannot build the table, or if the
+  /// self-test fails: one product with the table must equal the product without.
   ///
   /// - Parameter coordinates: x and y of Q, 32 bytes each.
   init?(of coordinates: [[UInt8]]) {
@@ -42,7 +45,7 @@ import CCrypto
   private func makeTable(_ key: [UInt8]) -> Bool {
     guard let scratch = unsafe Scratch(curve) else { return false }
     let (context, some, other) = unsafe (scratch.context, scratch.sum, scratch.product)
-    // Any number of many digits will do.
+    // The self-test works with any large factor.
     let factor = unsafe scratch.number(sha256(key)[...])
     return unsafe factor != nil && EC_POINT_oct2point(curve, some, key, key.count, context) == 1
       && EC_GROUP_set_generator(keyCurve, some, order, BN_value_one()) == 1
@@ -52,18 +55,18 @@ import CCrypto
       && EC_POINT_cmp(curve, some, other, context) == 0
   }
 
-  /// Whether a signature is the key's.
+  /// Whether a signature is valid for the key.
   ///
   /// - Parameters:
   ///   - signature: r and s, 32 bytes each (RFC 7518 §3.4).
-  ///   - digest: The SHA-256 of what is signed.
-  /// - Returns: False for every other, whatever its bytes.
+  ///   - digest: The SHA-256 digest of the signed bytes.
+  /// - Returns: False for every invalid signature, whatever its bytes.
   func verify(_ signature: ArraySlice<UInt8>, of digest: [UInt8]) -> Bool {
     guard signature.count == 64, let scratch = unsafe Scratch(curve) else { return false }
     let isValid = unsafe verify(
       scratch.number(signature.prefix(32)), scratch.number(signature.suffix(32)),
       scratch.number(digest[...]), scratch)
-    // A refused signature leaves its reason in the thread's queue, which nobody reads.
+    // OpenSSL has put the reason into the thread's error queue, which nobody reads.
     if !isValid { ERR_clear_error() }
     return isValid
   }
@@ -75,7 +78,8 @@ import CCrypto
     let inverse = unsafe BN_CTX_get(context)
     let ofBase = unsafe BN_CTX_get(context)
     let ofKey = unsafe BN_CTX_get(context)
-    // Once one is nil for want of memory, all later ones are: this is the last.
+    // If an allocation fails, all later ones of this context fail too, so it is enough to check the
+    // last one.
     guard let x = unsafe BN_CTX_get(context), let r = unsafe r, let s = unsafe s, let e = unsafe e
     else { return false }
     return unsafe isInRange(r) && isInRange(s)
@@ -85,25 +89,25 @@ import CCrypto
       && EC_POINT_mul(curve, sum, ofBase, nil, nil, context) == 1
       && EC_POINT_mul(keyCurve, product, ofKey, nil, nil, context) == 1
       && EC_POINT_add(curve, sum, sum, product, context) == 1
-      // The point at infinity has no coordinates: there it fails.
+      // This fails for the point at infinity, which has no coordinates.
       && EC_POINT_get_affine_coordinates(curve, sum, x, nil, context) == 1
       && BN_nnmod(x, x, order, context) == 1
       && BN_cmp(x, r) == 0
   }
 
-  /// Above zero and below the order.
+  /// Whether a number is above zero and below the order.
   private func isInRange(_ number: OpaquePointer) -> Bool {
     unsafe BN_is_zero(number) == 0 && BN_cmp(number, order) < 0
   }
 }
 
-/// OpenSSL's numbers and points for one computation.
+/// OpenSSL's temporary numbers and points for one computation.
 @safe private struct Scratch: ~Copyable {
   let context: OpaquePointer
   let sum: OpaquePointer
   let product: OpaquePointer
 
-  /// - Returns: nil without memory.
+  /// Allocates the temporaries; nil if there is no memory.
   init?(_ curve: OpaquePointer) {
     let context = unsafe BN_CTX_new()
     let sum = unsafe EC_POINT_new(curve)
@@ -125,7 +129,7 @@ import CCrypto
     unsafe BN_CTX_free(context)
   }
 
-  /// A number of its bytes, the highest first; nil without memory.
+  /// Converts big-endian bytes to a number; nil if there is no memory.
   func number(_ bytes: ArraySlice<UInt8>) -> OpaquePointer? {
     guard let number = unsafe BN_CTX_get(context) else { return nil }
     return unsafe bytes.withUnsafeBufferPointer { bytes in

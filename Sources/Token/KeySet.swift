@@ -1,17 +1,17 @@
 package import Accounts
 import Wire
 
-/// Where a signing key is in its life.
+/// The stage in the life cycle of a signing key.
 package enum KeyStatus: String, Sendable {
-  /// Published, so that others know it before it signs.
+  /// The key is published before it signs, so that verifiers know it in time.
   case next
-  /// Signs.
+  /// The key signs.
   case current
-  /// Signs no more, still verifies.
+  /// The key no longer signs, but signatures of it are still accepted.
   case previous
 }
 
-/// A public key and its place in the set.
+/// A public key, with its status in the set.
 package struct ListedKey: Sendable {
   package let key: VerificationKey
   package var status: KeyStatus
@@ -21,9 +21,10 @@ package struct ListedKey: Sendable {
   package var algorithm: SignatureAlgorithm { key.algorithm }
 }
 
-/// The public keys with their states, as `set.json` holds them.
+/// The public keys and their status: the content of `set.json`.
 ///
-/// RFC 7517 §5, with the members `status` and `created_at` of our own (§4 allows them).
+/// It is a JWK Set (RFC 7517 §5) with the additional members `status` and `created_at`, which §4
+/// allows.
 package struct KeySet: Sendable {
   package var keys: [ListedKey]
 
@@ -34,10 +35,10 @@ package struct KeySet: Sendable {
   /// The key that signs.
   package var current: ListedKey? { keys.first { $0.status == .current } }
 
-  /// Reads a set.
+  /// Parses a set.
   ///
-  /// - Throws: `KeyError` unless every key is whole, its `kid` is its thumbprint, no key stands
-  ///   twice, and exactly one is current.
+  /// - Throws: `KeyError` unless every key is complete, every `kid` is the thumbprint of its key,
+  ///   no key occurs twice, and exactly one key is current.
   init(_ bytes: [UInt8]) throws(KeyError) {
     guard let object = (try? JSON.parse(bytes, maximumDepth: 4))?.objectValue,
       let values = object["keys"]?.arrayValue
@@ -69,7 +70,7 @@ package struct KeySet: Sendable {
       key: key, status: status, createdAt: NumericDate(seconds: createdAt))
   }
 
-  /// Takes the keys that stand in an earlier set from there, with all that was made ready for them.
+  /// Reuses unchanged keys from the previous set, together with their precomputed state.
   mutating func adopt(_ earlier: KeySet) {
     keys = keys.map { listed in
       let same = earlier.keys.first { earlier in
@@ -80,7 +81,7 @@ package struct KeySet: Sendable {
     }
   }
 
-  /// The set as it is kept: one line, a newline.
+  /// The content of `set.json`: one line with a newline.
   var file: [UInt8] {
     encode { listed in
       [
@@ -90,7 +91,7 @@ package struct KeySet: Sendable {
     } + [0x0a]
   }
 
-  /// The set as it is published: public members alone.
+  /// The published JWK Set, without our additional members.
   package var published: [UInt8] { encode { _ in [] } }
 
   private func encode(_ more: (ListedKey) -> [(String, JSON)]) -> [UInt8] {

@@ -3,25 +3,27 @@ import Synchronization
 import Threads
 import Wire
 
-/// The keys of a running program: they verify, and where it may, sign.
+/// The keys of a running program.
 ///
-/// It reads the directory again when `set.json` has changed, so a rotation or a retirement
-/// reaches every program at its next request.
+/// It verifies tokens, and signs them in programs that may sign.
+///
+/// It reloads the directory when `set.json` has changed, so every program follows a rotation or
+/// retirement at its next request.
 package final class KeyStore: Sendable {
-  /// What one version of the directory holds.
+  /// The keys of one version of the directory.
   private final class Keys: Sendable {
     let stamp: KeyFile.Stamp
     let set: KeySet
     let signing: SigningKey?
     let refreshSecret: [UInt8]
-    /// What our own access tokens begin with, one for each key.
+    /// The headers of our own access tokens, one for each key.
     let headers: [KnownHeader]
     let revision: UInt64
 
     init(
       _ directory: KeyDirectory, signing: Bool, after earlier: Keys? = nil
     ) throws(KeyError) {
-      // The stamp comes first: a change during the reading is read again.
+      // The stamp is taken before reading, so a change while reading causes another reload.
       guard let stamp = KeyFile.stamp(directory.setFile) else {
         throw KeyError("\(directory.setFile) is not there; tallystick init creates it")
       }
@@ -46,27 +48,30 @@ package final class KeyStore: Sendable {
   private let keys: Locked<Keys>
   private let prepares = Atomic(false)
 
-  /// Reads the directory.
+  /// Loads the keys.
+  ///
+  /// It never creates any.
   ///
   /// - Parameters:
-  ///   - directory: Its path.
-  ///   - signing: Whether the private key and the refresh secret are needed; a program that only
+  ///   - directory: The path of the key directory.
+  ///   - signing: Whether the private key and the refresh secret are needed. A program that only
   ///     verifies never opens them.
-  /// - Throws: `KeyError` in one line for whatever is missing, open to others, or wrong; nothing
-  ///   is ever created.
+  /// - Throws: `KeyError` if a file is missing, wrong, or accessible to others.
   package init(directory: String, signing: Bool) throws(KeyError) {
     self.directory = KeyDirectory(path: directory)
     signs = signing
     keys = Locked(try Keys(self.directory, signing: signing))
   }
 
-  /// Reads the directory again if its set has changed: one `stat` if it has not.
+  /// Reloads the directory if `set.json` has changed.
   ///
-  /// - Throws: `KeyError` while the directory is not right; whoever verifies must then deny.
+  /// Otherwise it costs one `stat`.
+  ///
+  /// - Throws: `KeyError` while the directory is not valid. The caller must then deny.
   package func refresh() throws(KeyError) {
     guard KeyFile.stamp(directory.setFile) != current.stamp else { return }
-    // Under the lock: of two threads that read at once, the one with the older set could come
-    // last, and both would give their sets the same revision.
+    // The reload holds the lock. Otherwise, of two threads that reload at once, the one with the
+    // older set could store it last, and both sets would get the same revision.
     try keys.withLock { keys throws(KeyError) in
       guard KeyFile.stamp(directory.setFile) != keys.stamp else { return }
       keys = try Keys(directory, signing: signs, after: keys)
@@ -74,9 +79,9 @@ package final class KeyStore: Sendable {
     }
   }
 
-  /// Makes sure that the signing key signs what its public half verifies.
+  /// Checks that the private key belongs to its public key.
   ///
-  /// - Throws: `KeyError` naming the file if it does not.
+  /// - Throws: `KeyError`, which names the file, if it does not.
   package func prove() throws(KeyError) {
     guard let key = current.signing else { return }
     do throws(KeyError) {
@@ -86,19 +91,21 @@ package final class KeyStore: Sendable {
     }
   }
 
-  /// Makes ready what many verifications will need, now and for each key that comes later.
+  /// Precomputes what speeds up verification, for all keys and for each key that is added later.
   ///
-  /// For a program that does little else: of its requests, only the one that first sees a new key
-  /// waits for that.
+  /// It is for programs that verify at every request. After a key rotation, one request pays for
+  /// precomputing the new key.
   package func prepare() {
     prepares.store(true, ordering: .relaxed)
     current.prepare()
   }
 
-  /// Changes with every reading: what was verified before may not count any more.
+  /// A number that increases at every reload.
+  ///
+  /// After an increase, cached results of verification are no longer valid.
   package var revision: UInt64 { current.revision }
 
-  /// The public keys as they are published.
+  /// The published JWK Set.
   package func jwks() -> [UInt8] { current.set.published }
 
   /// The public keys.
@@ -111,7 +118,7 @@ package final class KeyStore: Sendable {
 
   /// Signs an access token.
   ///
-  /// - Throws: `TokenError.signing` if it cannot.
+  /// - Throws: `TokenError.signing` if this program does not sign or OpenSSL fails.
   package func issue(_ claims: AccessClaims) throws(TokenError) -> String {
     guard let key = current.signing else { throw .signing }
     return try UnverifiedJWS.sign(
@@ -119,7 +126,9 @@ package final class KeyStore: Sendable {
     ) { input throws(TokenError) in try key.sign(input) }
   }
 
-  /// Makes a refresh token; the same claims make the same bytes.
+  /// Issues a refresh token.
+  ///
+  /// Equal claims give equal bytes.
   ///
   /// - Throws: `TokenError.signing` if this program holds no secret.
   package func issueRefresh(_ claims: RefreshClaims) throws(TokenError) -> String {
@@ -137,11 +146,11 @@ package final class KeyStore: Sendable {
   ///   - issuer: What `iss` must be.
   ///   - audience: What `aud` must be or contain.
   ///   - now: The time of the request.
-  ///   - leeway: How far clocks may differ.
-  ///   - maximumLifetime: The longest life that is believed.
+  ///   - leeway: The tolerated clock difference.
+  ///   - maximumLifetime: The longest lifetime that is accepted.
   ///   - allowExpired: Whether `exp` may lie in the past.
-  /// - Returns: The token, its claims all held.
-  /// - Throws: What does not hold.
+  /// - Returns: The verified token.
+  /// - Throws: The first expectation that is not met.
   package func verifyAccess(
     _ token: [UInt8], issuer: String, audience: String, at now: NumericDate, leeway: Duration,
     maximumLifetime: Duration, allowExpired: Bool = false
@@ -160,7 +169,7 @@ package final class KeyStore: Sendable {
 
   /// Verifies a refresh token.
   ///
-  /// - Throws: What does not hold.
+  /// - Throws: The first expectation that is not met.
   package func verifyRefresh(
     _ token: [UInt8], issuer: String, at now: NumericDate
   ) throws(TokenError) -> VerifiedRefreshToken {

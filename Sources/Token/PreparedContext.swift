@@ -1,19 +1,19 @@
 import CCrypto
 import Synchronization
 
-/// An OpenSSL context that signs or verifies with one key, and is only copied from.
+/// An initialized OpenSSL context for one key, which serves as a template for copies.
 ///
-/// Copying is what any number of threads may do at once; preparing another context for each
-/// signature would look up algorithms under OpenSSL's locks, and cost ten times as much.
+/// Any number of threads may copy it at once. Initializing a context for each signature would cost
+/// ten times as much, because OpenSSL looks up algorithms under its locks.
 @safe final class PreparedContext: @unchecked Sendable {
-  // Sendable: what it leads to never changes once it is made.
+  // Sendable: the context does not change after `init`.
   private let context: OpaquePointer
 
-  /// Makes the context of a key, of which it keeps a reference of its own.
+  /// Makes a context, which retains the key; nil if OpenSSL fails.
   ///
   /// - Parameters:
   ///   - key: The key.
-  ///   - start: Starts signing or verifying with it; false if OpenSSL cannot, and then there is none.
+  ///   - start: Initializes the context for signing or verifying; false if OpenSSL fails.
   init?(for key: OpaquePointer, _ start: (_ context: OpaquePointer) -> Bool) {
     guard let context = unsafe EVP_MD_CTX_new() else { return nil }
     unsafe self.context = context
@@ -24,10 +24,9 @@ import Synchronization
     unsafe EVP_MD_CTX_free(context)
   }
 
-  /// Works with a copy.
+  /// Calls the body with a copy of the context, which it may change.
   ///
-  /// - Parameter body: What is done with it.
-  /// - Returns: What the body returned; nil without memory for a copy.
+  /// - Returns: The result of the body; nil if there is no memory for a copy.
   func withCopy<Result>(_ body: (_ copy: OpaquePointer) -> Result) -> Result? {
     guard let copy = unsafe EVP_MD_CTX_new() else { return nil }
     defer { unsafe EVP_MD_CTX_free(copy) }
@@ -37,21 +36,21 @@ import Synchronization
 }
 
 extension AtomicLazyReference {
-  /// What the first call that succeeds has made.
+  /// Returns the instance, and makes it first if there is none yet.
   ///
-  /// Most requests that a CGI program answers sign and verify nothing, and OpenSSL's start is half
-  /// of such a program's: so what needs it is made when it is first needed.
+  /// Initializing OpenSSL takes half of the start of a CGI program, and many requests sign and
+  /// verify nothing. So objects of OpenSSL are made when they are first needed.
   ///
-  /// - Parameter make: Makes it; nil if it cannot, which the next call tries again.
-  /// - Returns: nil if it cannot be made.
+  /// - Parameter make: Makes an instance; nil if it fails, so that the next call tries again.
+  /// - Returns: The instance; nil if it cannot be made.
   func get(_ make: () -> Instance?) -> Instance? {
     if let made = load() { return made }
     guard let made = make() else {
-      // OpenSSL's reason stays in the thread's queue, which nobody reads.
+      // OpenSSL has put the reason into the thread's error queue, which nobody reads.
       ERR_clear_error()
       return nil
     }
-    // Another thread may have been faster; what it made is as good.
+    // If another thread has stored an instance meanwhile, this returns that one.
     return storeIfNil(made)
   }
 }

@@ -1,16 +1,17 @@
-// PKCS #8 as OpenSSL writes it, and nothing else: RFC 5958 §2 around RFC 5915 §3 for P-256, RFC 8410
-// §7 for Ed25519. One form a key, so reading it is comparing bytes.
+// Parses PKCS #8 in exactly the form that OpenSSL writes: RFC 5958 §2 around RFC 5915 §3 for P-256,
+// RFC 8410 §7 for Ed25519. There is one form for each algorithm, so parsing compares constant
+// bytes.
 
 import CCrypto
 
 /// The numbers of a private key.
 struct PrivateKeyInfo: Equatable {
-  /// The private number of P-256, or the seed of Ed25519; 32 bytes.
+  /// The private scalar of P-256 or the seed of Ed25519; 32 bytes.
   let number: [UInt8]
-  /// The point's x and y; none for Ed25519, whose file does not state it.
+  /// x and y of the public point; empty for Ed25519, whose file does not contain it.
   let point: [UInt8]
 
-  /// Reads the DER of a key of this algorithm; nil for any other form.
+  /// Parses the DER of a key of this algorithm; nil for any other form.
   init?(_ der: [UInt8], _ algorithm: SignatureAlgorithm) {
     let parts = algorithm.isEdwards ? PrivateKeyInfo.ed25519 : PrivateKeyInfo.p256
     var rest = der[...]
@@ -27,7 +28,9 @@ struct PrivateKeyInfo: Equatable {
     point = found.dropFirst().first ?? []
   }
 
-  /// OpenSSL's form of the key, to be freed by the caller; nil for no key of the curve.
+  /// Makes OpenSSL's object for the key, which the caller must free.
+  ///
+  /// - Returns: nil if the numbers are not a key of the curve.
   func openSSLKey(_ algorithm: SignatureAlgorithm) -> OpaquePointer? {
     let key: OpaquePointer?
     if algorithm.isEdwards {
@@ -39,7 +42,7 @@ struct PrivateKeyInfo: Equatable {
     return unsafe key
   }
 
-  /// Constant bytes, and how many of the key follow them.
+  /// Constant bytes, and the number of key bytes that follow them.
   private typealias Part = (head: [UInt8], count: Int)
 
   private static let p256: [Part] = [

@@ -4,9 +4,11 @@ import Wire
 
 /// The system's random source.
 package enum Random {
-  /// Random bytes, at most 256: more could come in parts (getrandom(2)).
+  /// Reads random bytes with getrandom(2).
   ///
-  /// - Throws: `RandomError` if the system gives none; nothing weaker takes its place.
+  /// - Parameter count: At most 256, because the system may interrupt larger requests.
+  /// - Returns: That many bytes.
+  /// - Throws: `RandomError` if the system provides none. There is no weaker fallback.
   package static func bytes(_ count: Int) throws(RandomError) -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: count)
     let received = unsafe bytes.withUnsafeMutableBytes {
@@ -16,9 +18,9 @@ package enum Random {
     return bytes
   }
 
-  /// 128 random bits as 26 characters of base32: an account, a session, a token.
+  /// Returns 128 random bits as 26 characters of base32, to identify an account, session or token.
   ///
-  /// - Throws: `RandomError` if the system gives none.
+  /// - Throws: `RandomError` if the system provides none.
   package static func identifier() throws(RandomError) -> String {
     Base32.encode(try bytes(16))
   }

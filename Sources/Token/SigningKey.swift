@@ -1,10 +1,10 @@
 import CCrypto
 import Synchronization
 
-/// A private key, and its public half.
+/// A private key with its public key.
 ///
-/// OpenSSL's form of it is made, and held against the public half that its file states, when it is
-/// first needed: a CGI program that refuses a request signs nothing.
+/// The first signature makes OpenSSL's object and checks it against the public key in the file.
+/// This is deferred because a CGI program that refuses a request signs nothing.
 package final class SigningKey: Sendable {
   package let verification: VerificationKey
   private let info: PrivateKeyInfo
@@ -15,7 +15,7 @@ package final class SigningKey: Sendable {
 
   /// Makes a new key from the system's random source.
   ///
-  /// - Throws: `KeyError` if OpenSSL cannot.
+  /// - Throws: `KeyError` if OpenSSL fails.
   package static func generate(_ algorithm: SignatureAlgorithm) throws(KeyError) -> SigningKey {
     let made = unsafe algorithm.isEdwards ? ts_generate_ed25519() : ts_generate_p256()
     guard let made = unsafe made else { throw KeyError("cannot generate a key") }
@@ -23,7 +23,7 @@ package final class SigningKey: Sendable {
     return try SigningKey(pem: try unsafe pem(of: made), algorithm)
   }
 
-  /// Reads a key from PKCS #8 PEM, in the one form that OpenSSL writes.
+  /// Parses PKCS #8 PEM in exactly the form that OpenSSL writes.
   ///
   /// - Throws: `KeyError` for anything but one key of this algorithm.
   package init(pem: [UInt8], _ algorithm: SignatureAlgorithm) throws(KeyError) {
@@ -32,7 +32,7 @@ package final class SigningKey: Sendable {
     }
     self.info = info
     if algorithm.isEdwards {
-      // The file of such a key does not state its public half.
+      // The file of an Ed25519 key does not contain the public key.
       guard let key = unsafe info.openSSLKey(algorithm) else { throw KeyError("is no Ed25519 key") }
       defer { unsafe EVP_PKEY_free(key) }
       verification = try VerificationKey(
@@ -44,14 +44,16 @@ package final class SigningKey: Sendable {
     }
   }
 
-  /// Makes sure that it signs what its public half verifies.
+  /// Checks that the private key belongs to the public key.
   ///
-  /// - Throws: `KeyError` if it is no key of its curve, or of another public half.
+  /// - Throws: `KeyError` if it does not, or if it is not a key of its curve.
   package func prove() throws(KeyError) {
     guard context() != nil else { throw KeyError("does not match its public half") }
   }
 
-  /// The context of the proven key; nil where it does not match.
+  /// The signing context, made and checked at the first call.
+  ///
+  /// - Returns: nil if the private key does not belong to the public key.
   private func context() -> PreparedContext? {
     prepared.get {
       guard let key = unsafe info.openSSLKey(algorithm) else { return nil }
@@ -68,9 +70,9 @@ package final class SigningKey: Sendable {
     }
   }
 
-  /// The signature in the form a JWS carries: 64 bytes.
+  /// Signs a message, and returns the signature in the form of a JWS: 64 bytes.
   ///
-  /// - Throws: `TokenError.signing` if OpenSSL cannot.
+  /// - Throws: `TokenError.signing` if OpenSSL fails or the key does not match its public key.
   package func sign(_ message: [UInt8]) throws(TokenError) -> [UInt8] {
     guard let prepared = context() else { throw .signing }
     return try sign(message, with: prepared)
@@ -91,9 +93,9 @@ package final class SigningKey: Sendable {
     return raw
   }
 
-  /// The key as PKCS #8 PEM.
+  /// Encodes the key as PKCS #8 PEM.
   ///
-  /// - Throws: `KeyError` if OpenSSL cannot.
+  /// - Throws: `KeyError` if OpenSSL fails.
   package func pem() throws(KeyError) -> [UInt8] {
     guard context() != nil, let key = unsafe info.openSSLKey(algorithm) else {
       throw KeyError("cannot write a key")
@@ -114,7 +116,7 @@ package final class SigningKey: Sendable {
     return Array(bytes.prefix(Int(count)))
   }
 
-  /// The DER inside PEM armour of an unencrypted PKCS #8 key.
+  /// Decodes the PEM of an unencrypted PKCS #8 key to DER; nil for anything else.
   ///
   /// RFC 7468 §10.
   private static func der(_ pem: [UInt8]) -> [UInt8]? {

@@ -1,10 +1,10 @@
 import CCrypto
 
-/// A SHA-256 digest as four words, to be compared and looked up quickly.
+/// A SHA-256 digest as four words, for fast comparison and dictionary lookup.
 package struct Digest256: Hashable, Sendable {
   package private(set) var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
 
-  /// The digest of some bytes.
+  /// Computes the digest of bytes.
   package init(of bytes: [UInt8]) {
     unsafe withUnsafeMutableBytes(of: &words) { words in
       unsafe ts_sha256(

@@ -2,19 +2,19 @@ import CCrypto
 import Synchronization
 import Wire
 
-/// The public half of a signing key.
+/// The public key of a signing key.
 package final class VerificationKey: Sendable {
   package let algorithm: SignatureAlgorithm
-  /// x and y, or the one coordinate of an Edwards curve; 32 bytes each.
+  /// x and y of P-256, or the encoded point of Ed25519; 32 bytes each.
   let coordinates: [[UInt8]]
-  /// The RFC 7638 thumbprint, base64url.
+  /// The RFC 7638 thumbprint in base64url.
   package let kid: String
   private let prepared = AtomicLazyReference<PreparedContext>()
   private let multiples = AtomicLazyReference<KeyMultiples>()
 
-  /// Makes a key of its coordinates.
+  /// Makes a key from its coordinates.
   ///
-  /// - Throws: `KeyError` for a point that is not on the curve, or of another length.
+  /// - Throws: `KeyError` if the length is wrong or the point is not on the curve.
   package convenience init(
     algorithm: SignatureAlgorithm, coordinates: [[UInt8]]
   ) throws(KeyError) {
@@ -22,10 +22,11 @@ package final class VerificationKey: Sendable {
     guard context() != nil else { throw KeyError("a public key is no point of its curve") }
   }
 
-  /// Makes a key of coordinates that are proven when they are first used: one that is no point of
-  /// its curve verifies nothing.
+  /// Makes a key from its coordinates, without checking that the point is on the curve.
   ///
-  /// - Throws: `KeyError` for coordinates of another length.
+  /// The first verification checks it. A key whose point is not on the curve verifies nothing.
+  ///
+  /// - Throws: `KeyError` if the length is wrong.
   init(unproven algorithm: SignatureAlgorithm, coordinates: [[UInt8]]) throws(KeyError) {
     let isWhole = coordinates.allSatisfy { $0.count == 32 }
     guard isWhole, coordinates.count == (algorithm.isEdwards ? 1 : 2) else {
@@ -36,19 +37,19 @@ package final class VerificationKey: Sendable {
     kid = VerificationKey.thumbprint(algorithm, coordinates)
   }
 
-  /// Makes ready what many verifications will need: OpenSSL's context, and an ES256 key's multiples.
+  /// Precomputes OpenSSL's context and, for ES256, the multiples of the key.
   ///
-  /// Both, though multiples alone would do: without the context `check` was measured to hold 1 MB
-  /// more after load (`tools/bench check`).
+  /// The multiples alone would be enough. But without the context, `check` was measured to hold 1
+  /// MB more memory after load (`tools/bench check`).
   func prepare() {
     _ = context()
     if !algorithm.isEdwards { _ = multiples.get { KeyMultiples(of: coordinates) } }
   }
 
-  /// Whether its multiples are there.
+  /// Whether the multiples have been precomputed.
   var isPrepared: Bool { multiples.load() != nil }
 
-  /// The prepared context; nil if the coordinates are no point of the curve.
+  /// The verification context; nil if the point is not on the curve.
   private func context() -> PreparedContext? {
     prepared.get {
       let key: OpaquePointer?
@@ -67,7 +68,7 @@ package final class VerificationKey: Sendable {
     }
   }
 
-  /// Whether a signature is this key's over these bytes.
+  /// Whether a signature of the message is valid for this key.
   ///
   /// RFC 7515 §5.2, RFC 7518 §3.4 (ES256: exactly r and s of 32 bytes), RFC 8037 §3.1.
   package func verify(_ signature: ArraySlice<UInt8>, over message: ArraySlice<UInt8>) -> Bool {
@@ -82,14 +83,16 @@ package final class VerificationKey: Sendable {
       }
     }
     guard isValid == true else {
-      // A refused signature leaves its reason in the thread's queue, which nobody reads.
+      // OpenSSL has put the reason into the thread's error queue, which nobody reads.
       ERR_clear_error()
       return false
     }
     return true
   }
 
-  /// The members that make the key, sorted by name: what is public, and what is thumbprinted.
+  /// The JWK members that define the key, sorted by name.
+  ///
+  /// The thumbprint covers exactly these.
   var members: [(String, JSON)] {
     VerificationKey.members(algorithm, coordinates)
   }
@@ -104,7 +107,7 @@ package final class VerificationKey: Sendable {
     ] + named
   }
 
-  /// RFC 7638 §3; RFC 8037 §2.
+  /// The JWK thumbprint (RFC 7638 §3, RFC 8037 §2).
   private static func thumbprint(
     _ algorithm: SignatureAlgorithm, _ coordinates: [[UInt8]]
   ) -> String {

@@ -1,17 +1,19 @@
-/// What an `Authorization` header carries.
+/// Reads the `Authorization` header.
 ///
 /// RFC 6750 §2.1, RFC 9110 §11.6.2.
 package enum Authorization {
   package enum Bearer: Equatable, Sendable {
-    /// Another scheme, or nothing.
+    /// The header is empty or has another scheme.
     case none
-    /// Exactly one b64token after `Bearer` and spaces.
+    /// The scheme is `Bearer`, followed by exactly one b64token.
     case token(ArraySlice<UInt8>)
-    /// The scheme is `Bearer`, and what follows is not one token.
+    /// The scheme is `Bearer`, but no or more than one b64token follows.
     case malformed
   }
 
-  /// Reads the header; the scheme in any case, then one or more spaces, then one token.
+  /// Returns the bearer token of a header.
+  ///
+  /// The scheme may be in upper or lower case. One or more spaces separate it from the token.
   package static func bearer(_ header: ArraySlice<UInt8>) -> Bearer {
     let bytes = header.span
     var place = 0
@@ -32,7 +34,9 @@ package enum Authorization {
       && bytes[4] | 0x20 == UInt8(ascii: "e") && bytes[5] | 0x20 == UInt8(ascii: "r")
   }
 
-  /// Letters, digits and `-._~+/`: a bit for each, since every byte of every token is asked.
+  /// Whether a byte may stand in a b64token: letters, digits and `-._~+/`.
+  ///
+  /// The set is a bit mask, because this runs for every byte of every token.
   private static func isTokenByte(_ byte: UInt8) -> Bool {
     let (first, second): (UInt64, UInt64) = (0x03ff_e800_0000_0000, 0x47ff_fffe_87ff_fffe)
     guard byte < 128 else { return false }

@@ -1,10 +1,10 @@
-/// base32 in lower case without padding: identifiers for file names, addresses and reading aloud.
+/// base32 in lower case without padding, for identifiers in file names, URLs and messages.
 ///
 /// RFC 4648 §6.
 package enum Base32 {
   private static let alphabet = Array("abcdefghijklmnopqrstuvwxyz234567".utf8)
 
-  /// The encoded text.
+  /// Encodes bytes.
   package static func encode(_ bytes: [UInt8]) -> String {
     var text: [UInt8] = []
     var pending: UInt32 = 0

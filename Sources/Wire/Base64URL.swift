@@ -5,14 +5,14 @@ package enum Base64URL {
   private static let alphabet = Array(
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
 
-  /// The value of each byte; 0xff where it is none of the alphabet's.
+  /// The value of each byte; 0xff for a byte that is not in the alphabet.
   private static let values: [UInt8] = {
     var values = [UInt8](repeating: 0xff, count: 256)
     for (value, byte) in alphabet.enumerated() { values[Int(byte)] = UInt8(value) }
     return values
   }()
 
-  /// The encoded bytes.
+  /// Encodes bytes as ASCII bytes.
   package static func encodeBytes(_ bytes: [UInt8]) -> [UInt8] {
     let alphabet = alphabet.span
     let input = bytes.span
@@ -34,18 +34,18 @@ package enum Base64URL {
     return text
   }
 
-  /// The encoded text.
+  /// Encodes bytes as text.
   package static func encode(_ bytes: [UInt8]) -> String {
     String(decoding: encodeBytes(bytes), as: UTF8.self)
   }
 
-  /// Decodes the one canonical spelling of some bytes.
+  /// Decodes canonical base64url.
   ///
-  /// Not generic: every request with a token passes here, and a generic would be called through
-  /// witness tables from other modules.
+  /// This function is not generic: every request with a token calls it, and other modules would
+  /// call a generic function through witness tables.
   ///
-  /// - Returns: nil for padding, another alphabet, white space, a length that no bytes have, and
-  ///   trailing bits that are not zero: each would be a second spelling of the same token.
+  /// - Returns: nil for padding, another alphabet, white space, an impossible length, and trailing
+  ///   bits that are not zero. Each of them would be a second spelling of the same token.
   package static func decode(_ text: ArraySlice<UInt8>) -> [UInt8]? {
     guard text.count % 4 != 1 else { return nil }
     let values = values.span
@@ -55,7 +55,8 @@ package enum Base64URL {
     var place = 0
     var pending: UInt32 = 0
     var bits: UInt32 = 0
-    // A byte of no value sets the high bits of what it is combined with: asked once, at the end.
+    // The bitwise OR of all values. A byte outside the alphabet sets its two high bits, so one test
+    // after the loop finds it.
     var seen: UInt8 = 0
     for index in input.indices {
       let value = values[Int(input[index])]
@@ -72,7 +73,7 @@ package enum Base64URL {
     return bytes
   }
 
-  /// Decodes the one canonical spelling of some bytes.
+  /// Decodes canonical base64url.
   package static func decode(_ text: some Collection<UInt8>) -> [UInt8]? {
     decode(Array(text)[...])
   }

@@ -1,4 +1,6 @@
-/// Whether two secrets are equal, in a time that depends on their lengths alone.
+/// Whether two secrets are equal.
+///
+/// The running time depends on their lengths alone.
 package func constantTimeEqual(_ left: [UInt8], _ right: [UInt8]) -> Bool {
   guard left.count == right.count else { return false }
   var difference: UInt8 = 0

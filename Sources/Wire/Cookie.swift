@@ -1,8 +1,8 @@
-/// The cookies of a `Cookie` header.
+/// Reads the `Cookie` header.
 ///
-/// RFC 6265 §4.2.1. Whatever is malformed is passed over: a sibling host can put anything there.
+/// Malformed pairs are skipped, because a sibling host can set any cookie (RFC 6265 §4.2.1).
 package enum Cookie {
-  /// The values of every cookie of exactly this name, in the order sent.
+  /// Returns the values of all cookies with this name, in the order sent.
   ///
   /// Names are compared with their case: browsers guard the prefix `__Secure-` in any case, but
   /// only the exact name is ours (RFC 6265bis §5.4). Browsers separate pairs by `; ` and put

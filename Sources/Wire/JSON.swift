@@ -9,7 +9,7 @@ package enum JSON: Equatable, Sendable {
   case array([JSON])
   case object(JSONObject)
 
-  /// A whole number.
+  /// A number without fraction or exponent.
   package static func integer(_ value: Int64) -> JSON {
     .number(JSONNumber(value))
   }
@@ -39,7 +39,9 @@ package enum JSON: Equatable, Sendable {
     return object
   }
 
-  /// Bytes are compared, not canonical equivalence: two spellings of é are two strings.
+  /// Compares strings byte for byte, not by canonical equivalence.
+  ///
+  /// The composed and the decomposed form of é are different strings.
   package static func == (left: JSON, right: JSON) -> Bool {
     switch (left, right) {
     case (.null, .null): true
@@ -53,11 +55,12 @@ package enum JSON: Equatable, Sendable {
   }
 }
 
-/// A number as it was written.
+/// A number, with its literal.
 package struct JSONNumber: Equatable, Sendable {
-  /// The literal.
+  /// The literal as it was written.
   package let text: String
-  /// Its value if it is written as a whole number that fits; nil with a fraction or an exponent.
+  /// The value of a literal that has neither fraction nor exponent and fits into 64 bits; nil for
+  /// any other literal, and for `-0`.
   package let integer: Int64?
 
   package init(_ value: Int64) {
@@ -65,7 +68,7 @@ package struct JSONNumber: Equatable, Sendable {
     integer = value
   }
 
-  /// Takes a literal of the grammar.
+  /// Makes a number from a literal that is known to be valid.
   init(literal: ArraySlice<UInt8>) {
     text = String(decoding: literal, as: UTF8.self)
     let isWhole = literal.allSatisfy { $0 == UInt8(ascii: "-") || isDigit($0) }
@@ -73,7 +76,9 @@ package struct JSONNumber: Equatable, Sendable {
   }
 }
 
-/// An object: its members in the order written, no name twice.
+/// An object.
+///
+/// Its members keep their order, and no name occurs twice.
 package struct JSONObject: Equatable, Sendable {
   package let members: [(name: String, value: JSON)]
 
@@ -81,12 +86,14 @@ package struct JSONObject: Equatable, Sendable {
     self.members = members.map { (name: $0.0, value: $0.1) }
   }
 
-  /// Takes members that a reader has found, no name twice.
+  /// Makes an object from parsed members, whose names are known to be unique.
   init(read members: [(name: String, value: JSON)]) {
     self.members = members
   }
 
-  /// The value of a member, compared byte for byte.
+  /// The value of a member.
+  ///
+  /// Names are compared byte for byte.
   package subscript(_ name: String) -> JSON? {
     members.first { hasSameBytes($0.name, name) }?.value
   }
@@ -99,9 +106,10 @@ package struct JSONObject: Equatable, Sendable {
   }
 }
 
-/// Whether two texts are equal byte for byte.
+/// Whether two strings are equal byte for byte.
 ///
-/// Swift's `==` asks for canonical equivalence. It is fast to say no, so it is asked first.
+/// Swift's `==` tests for canonical equivalence, which equal bytes imply. It comes first because
+/// it quickly finds most unequal strings.
 package func hasSameBytes(_ left: String, _ right: String) -> Bool {
   left == right && left.utf8.elementsEqual(right.utf8)
 }

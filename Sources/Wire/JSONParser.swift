@@ -1,8 +1,10 @@
-// A strict reader: UTF-8 without a BOM, no member twice (also when one spelling is escaped), no
-// trailing comma, comment or byte, a bound on the depth. What two readers could understand
-// differently is refused. RFC 8259, RFC 7493 §2.
+// A strict JSON parser (RFC 8259, RFC 7493 §2).
+//
+// It accepts UTF-8 without a BOM, and limits the nesting depth. It refuses duplicate members (also
+// if one name is escaped), trailing commas, comments and trailing bytes: other parsers disagree
+// about their meaning.
 
-/// Why bytes are no JSON text.
+/// The reason why bytes are not valid JSON, and the offset of the first error in bytes.
 package enum JSONError: Error, Equatable, Sendable {
   case syntax(offset: Int)
   case encoding(offset: Int)
@@ -11,13 +13,13 @@ package enum JSONError: Error, Equatable, Sendable {
 }
 
 extension JSON {
-  /// Reads one JSON text, nothing before and only white space after it.
+  /// Parses one JSON text, which only white space may surround.
   ///
   /// - Parameters:
   ///   - bytes: The text in UTF-8.
-  ///   - maximumDepth: How deep arrays and objects may nest.
+  ///   - maximumDepth: The maximum nesting depth of arrays and objects.
   /// - Returns: The value.
-  /// - Throws: What is wrong first, and where.
+  /// - Throws: The first error.
   package static func parse(
     _ bytes: [UInt8], maximumDepth: Int = 16
   ) throws(JSONError) -> JSON {
@@ -29,21 +31,23 @@ extension JSON {
   }
 }
 
-/// The members of an object so far.
+/// The members of an object that have been parsed so far.
 private struct Members {
   private(set) var list: [(name: String, value: JSON)] = []
   private var names: Set<[UInt8]> = []
 
   mutating func append(_ name: String, _ value: JSON) {
-    // As many as one of ours has, so that it does not grow in steps.
+    // Our tokens have up to twelve members: this avoids growing the array in steps.
     if list.isEmpty { list.reserveCapacity(12) }
     list.append((name, value))
   }
 
-  /// Whether no member has this name yet, byte for byte; asked once a member, before it is added.
+  /// Whether no member has this name yet.
+  ///
+  /// Call it once for each member, before `append`: beyond 16 members it records the name.
   mutating func isNew(_ name: String) -> Bool {
-    // An object of ours has a dozen members: comparing them beats hashing them. A stranger's
-    // object has as many as it likes, and must not cost their square.
+    // For a dozen members, comparing is faster than hashing. For the many members that a client may
+    // send, comparing all pairs would take quadratic time.
     guard list.count >= 16 else { return !list.contains { hasSameBytes($0.name, name) } }
     if names.isEmpty { names = Set(list.map { Array($0.name.utf8) }) }
     return names.insert(Array(name.utf8)).inserted
@@ -93,7 +97,7 @@ private struct JSONParser {
     return value
   }
 
-  /// Takes one expected byte after white space.
+  /// Skips white space, and consumes the next byte if it is the expected one.
   private mutating func take(_ byte: UInt8) -> Bool {
     skipSpace()
     guard next == byte else { return false }
@@ -156,7 +160,7 @@ private struct JSONParser {
   private mutating func string() throws(JSONError) -> String {
     position += 1
     let start = position
-    // Almost every string has no escape and is taken as it lies.
+    // Fast path: a string without escapes is one slice of the input.
     while let byte = next, byte >= 0x20, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") {
       position += 1
     }
@@ -197,7 +201,9 @@ private struct JSONParser {
     }
   }
 
-  /// One `\u` escape, or two that make a surrogate pair; a lone surrogate is no character.
+  /// Reads one `\u` escape, or two that form a surrogate pair.
+  ///
+  /// A lone surrogate is refused, because UTF-8 cannot encode it.
   private mutating func escapedScalar() throws(JSONError) -> Unicode.Scalar {
     let start = position
     let high = try hexadecimal()

@@ -1,8 +1,10 @@
 extension JSON {
-  /// The value as UTF-8 without white space, members in their order.
+  /// Encodes the value as UTF-8 without white space.
   ///
-  /// Every control character and everything that could reorder or break a line on a terminal is
-  /// escaped, so that a line of a log stays one line whoever chose the names in it.
+  /// Members keep their order.
+  ///
+  /// Control characters, line separators and bidirectional controls are escaped. So a log entry
+  /// remains one line and reads the same on every terminal, even if a client chose its content.
   package func encode() -> [UInt8] {
     var bytes: [UInt8] = []
     write(to: &bytes)
@@ -37,7 +39,7 @@ extension JSON {
   private static func write(_ text: String, to bytes: inout [UInt8]) {
     bytes.append(UInt8(ascii: "\""))
     defer { bytes.append(UInt8(ascii: "\"")) }
-    // Almost every text of ours stands for itself.
+    // Fast path: almost no string needs escapes.
     guard !isPlain(text.utf8Span.span) else {
       bytes += text.utf8
       return

@@ -1,12 +1,14 @@
-// How the event loop takes connections.
+// Accepting connections in the event loop.
 
 import CSystem
 import Glibc
 
-/// Taking connections.
+/// Accepting connections.
 extension EventLoop {
-  /// Accepts what waits, and reads from each at once: nginx sends right after it connects, so most
-  /// new connections are answered without epoll ever hearing of them.
+  /// Accepts all waiting connections, and reads from each immediately.
+  ///
+  /// nginx sends its request right after connecting, so most new connections are answered without
+  /// being added to epoll.
   func acceptConnections() {
     while isListening {
       if openCount >= server.options.maximumConnections, longestIdle == nil {
@@ -24,14 +26,14 @@ extension EventLoop {
     let flags = Int32(SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
     let descriptor = accept4(server.listener.number, nil, nil, flags)
     guard descriptor < 0 else {
-      // Only now is it certain that somebody needs the room.
+      // An idle connection is dropped only now, because only now a new one needs its place.
       if openCount >= server.options.maximumConnections { dropLongestIdle() }
       begin(descriptor)
       return true
     }
     switch errno {
     case EAGAIN:
-      // At the end nothing is left to be accepted: the path is gone.
+      // While stopping, an empty backlog stays empty, because the path is unlinked.
       if isStopping { stopListening() }
       return false
     case EINTR, ECONNABORTED:
@@ -45,7 +47,8 @@ extension EventLoop {
     default:
       server.options.log(.refused(SystemError("accept").message))
     }
-    // The listener stays readable; it is looked at again when a connection ends, or in a second.
+    // The listener remains readable, so watching it would spin. It is watched again when a
+    // connection ends, or at the next sweep.
     stopListening()
     return false
   }

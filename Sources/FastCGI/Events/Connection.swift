@@ -1,35 +1,39 @@
-// One connection of the event loop, and what can be done to it without the loop.
+// The state of one connection in the event loop, and the operations that do not need the loop.
 
 import CSystem
 import Glibc
 
-/// A place for a connection; it is used again when that connection has ended.
+/// A slot for a connection.
+///
+/// The loop reuses it for a new connection after the old one has ended.
 final class Connection {
-  /// Where it stands in the loop's list.
+  /// The index in the loop's list of connections.
   let slot: Int
-  /// Told apart from earlier connections of the same place, so that an event that was fetched
-  /// before the end of one does not reach the next.
+  /// The number of connections that have used this slot.
+  ///
+  /// It is part of the epoll key, so that an event that was fetched before the end of a connection
+  /// does not reach the next one in the same slot.
   var generation: UInt32 = 0
   var descriptor: Int32 = -1
   var reader: RecordReader
-  /// Output that the peer has not taken yet.
+  /// Output, of which the first `written` bytes have been sent.
   var pending: [UInt8] = []
   var written = 0
-  /// What epoll watches it for; 0 if it is not there.
+  /// The events for which epoll watches it; 0 if it is not added to epoll.
   var watched: UInt32 = 0
   var fate = Fate.kept
-  /// When what it waits for has taken too long, in milliseconds.
+  /// The time at which the current operation times out, in milliseconds.
   var deadline = 0
-  /// Which of the loop's connections was heard of later: the one with the higher turn.
+  /// A sequence number: of two connections, the one with the higher number was active later.
   var turn = 0
-  /// Whether a request was answered on it.
+  /// Whether a request has been answered on this connection.
   var isUsed = false
 
-  /// What becomes of a connection when its output is written.
+  /// What to do with a connection after its output has been sent.
   enum Fate {
     case kept, closed
-    /// Closed for our side; what the peer still sends is read and dropped, so that it gets to read
-    /// the answer.
+    /// Shut down for writing. Input is read and discarded: closing with unread input would reset
+    /// the connection, and the peer might not receive the response.
     case lingering
   }
 
@@ -41,10 +45,10 @@ final class Connection {
   var isOpen: Bool { descriptor >= 0 }
   var hasPending: Bool { written < pending.count }
   var isLingering: Bool { fate == .lingering && !hasPending }
-  /// Silent between requests.
+  /// Whether the connection is kept and has no request in progress.
   var isIdle: Bool { isOpen && fate == .kept && !hasPending && reader.isIdle }
 
-  /// What epoll hands back.
+  /// The key of its events in epoll.
   var key: UInt64 { UInt64(generation) << 32 | UInt64(slot) }
 
   func open(_ descriptor: Int32) {
@@ -68,7 +72,7 @@ final class Connection {
     isUsed = true
   }
 
-  /// Puts the reader's replies behind the output.
+  /// Appends the reader's replies to the output.
   func takeReplies() {
     if reader.wantsClose && fate == .kept { fate = .lingering }
     guard !reader.replies.isEmpty else { return }
@@ -76,7 +80,7 @@ final class Connection {
     reader.replies.removeAll(keepingCapacity: true)
   }
 
-  /// Closes the descriptor, which also takes it out of epoll.
+  /// Closes the descriptor, which also removes it from epoll.
   func close() {
     _ = Glibc.close(descriptor)
     descriptor = -1
@@ -84,9 +88,9 @@ final class Connection {
     reader.reset()
   }
 
-  /// Writes what is pending.
+  /// Sends as much of the output as the peer accepts.
   ///
-  /// - Returns: False if the peer is gone.
+  /// - Returns: False if the connection is broken.
   func flush() -> Bool {
     while hasPending {
       let count = unsafe pending.withUnsafeBytes { bytes in

@@ -1,8 +1,8 @@
-// How connections of the event loop end: by time, for want of room, and with the program.
+// Ending connections of the event loop: at a timeout, to make room, and when the program stops.
 
-/// Letting connections go.
+/// Ending connections.
 extension EventLoop {
-  /// Ends a connection; for a reason, if it is one that somebody should know.
+  /// Ends a connection, and logs the reason if there is one.
   func drop(_ connection: Connection, _ reason: String?) {
     guard connection.isOpen else { return }
     connection.close()
@@ -11,21 +11,21 @@ extension EventLoop {
     if !isStopping { try? listen() }
   }
 
-  /// The connection that has been silent longest, if any is.
+  /// The connection that has been idle longest, if any is idle.
   ///
-  /// A new one does not count before a tenth of its time for a request is over: it was opened for
-  /// one that is on its way, and that nginx would not send again.
+  /// A new connection does not count as idle during the first tenth of the request timeout. Its
+  /// first request is on the way, and nginx would not repeat it.
   var longestIdle: Connection? {
     connections.filter { $0.isIdle && ($0.isUsed || $0.deadline <= now + requestTime / 10 * 9) }
       .min { $0.turn < $1.turn }
   }
 
-  /// Ends the connection that has been silent longest.
+  /// Ends the connection that has been idle longest.
   ///
-  /// What it has sent in the meantime is not lost: it is read first. nginx tries again by itself
-  /// what it sends on a kept connection that was closed.
+  /// It reads from the connection first, so that a request that has just arrived is not lost. If
+  /// nginx sends a request on a kept connection after it was closed, nginx repeats the request.
   ///
-  /// - Returns: Whether there was one.
+  /// - Returns: Whether there was an idle connection.
   @discardableResult
   func dropLongestIdle() -> Bool {
     while let idle = longestIdle {
@@ -36,10 +36,10 @@ extension EventLoop {
     return false
   }
 
-  /// Ends what has taken too long, and accepts again where that was paused.
+  /// Ends connections that have timed out, and resumes accepting if it was paused.
   ///
-  /// Every connection is looked at, once a second: a list in the order of deadlines would cost more
-  /// on each request than that does.
+  /// It looks at every connection once a second. Keeping the connections sorted by deadline would
+  /// cost more, because every request changes a deadline.
   func sweep() {
     nextSweep = now + min(1_000, max(10, min(requestTime, idleTime) / 4))
     for connection in connections where connection.isOpen && connection.deadline <= now {
@@ -48,22 +48,24 @@ extension EventLoop {
     if !isStopping { try? listen() }
   }
 
-  /// Begins to end: nothing new, but everything that has begun.
+  /// Starts to stop: accepts no new work, but completes the requests in progress.
   func beginStop() {
     isStopping = true
     poller.remove(server.stopFlag.number)
-    // Others still answer an inherited socket; our own is emptied first (`acceptConnections`).
+    // Other processes may still answer an inherited socket. Otherwise the backlog is emptied first,
+    // in `acceptConnections`.
     if server.listener.isLast { try? listen() } else { stopListening() }
     for connection in connections where connection.isIdle {
-      // A request may have come in the meantime; a new connection has a second for its first.
+      // A new connection gets one second for its first request.
       guard connection.isUsed else {
         connection.deadline = min(connection.deadline, now + 1_000)
         continue
       }
+      // A request may have arrived meanwhile.
       read(connection)
       if connection.isIdle { drop(connection, nil) }
     }
-    // Deadlines have changed.
+    // Some deadlines have changed.
     nextSweep = now
   }
 }

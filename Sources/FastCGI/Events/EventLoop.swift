@@ -1,25 +1,29 @@
 // The event-driven responder: one loop over all connections of a process.
 //
-// It answers `check`, which stands in front of every request to the guarded site and waits for
-// nothing, and `refresh`, whose requests all wait for one commit: a thread per connection would
-// only be switched between, and nginx's kept connections would each hold one. Per wake-up: read
-// what every ready connection has sent, give it all to the program, and write its answers. One
-// request costs one read and one write, and the storage of its connection.
+// It serves `check`, which is called for every request to the guarded site and does not block, and
+// `refresh`, whose batches block for one commit. A thread per connection would only add context
+// switches, and each of nginx's kept connections would occupy a thread. At each wake-up the loop
+// reads from every ready connection, passes all complete requests to the program as one batch, and
+// writes the responses. A request costs one read, one write and no allocation of buffers.
 //
-// Connections are watched level-triggered: what one read leaves behind is reported again, so the
-// loop never owes a descriptor another read.
+// epoll is level-triggered: it reports unread input again, so the loop reads each descriptor only
+// once per wake-up.
 
 import CSystem
 import Glibc
 
-/// The loop of one server; it lives on the thread that runs it.
+/// The event loop of one server.
+///
+/// It must only be used on the thread that calls `run`.
 @safe final class EventLoop {
   private static let listenerKey = UInt64.max
   private static let stopKey = UInt64.max - 1
 
   let server: Server
   let poller: Poller
-  /// What one read takes; records are copied out of it at once, so all connections share it.
+  /// The input buffer of all connections.
+  ///
+  /// They can share it, because the reader copies the records out of it immediately.
   private let input: UnsafeMutableBufferPointer<UInt8>
   var connections: [Connection] = []
   var free: [Int] = []
@@ -27,7 +31,7 @@ import Glibc
   var isListening = false
   var isStopping = false
 
-  /// Milliseconds, read once per wake-up.
+  /// The time in milliseconds, updated once per wake-up.
   var now = monotonicMilliseconds()
   var nextSweep = 0
   private var turn = 0
@@ -55,7 +59,7 @@ import Glibc
     else { throw SystemError("epoll_ctl") }
     try listen()
     while !(isStopping && openCount == 0 && !isListening) {
-      // A paused listener is looked at again when the timers are.
+      // The sweep also resumes a paused listener.
       let hasTimers = openCount > 0 || !isListening
       let count = poller.wait(milliseconds: hasTimers ? max(0, nextSweep - now) : -1)
       now = monotonicMilliseconds()
@@ -73,7 +77,7 @@ import Glibc
     }
   }
 
-  /// Starts to accept.
+  /// Starts to watch the listening socket.
   func listen() throws(SystemError) {
     guard !isListening else { return }
     let listener = server.listener.number
@@ -88,7 +92,7 @@ import Glibc
     isListening = false
   }
 
-  /// Reads from a connection, or writes to it if that is what it waits for.
+  /// Handles an event: writes if the connection has pending output, and reads otherwise.
   private func attend(_ key: UInt64) {
     let slot = Int(key & 0xffff_ffff)
     guard slot < connections.count else { return }
@@ -101,12 +105,12 @@ import Glibc
     }
   }
 
-  /// Reads once, and puts the connection into the batch if its request is complete.
+  /// Reads once, and adds the connection to the batch if its request is complete.
   func read(_ connection: Connection) {
     let count = unsafe recv(connection.descriptor, input.baseAddress, input.count, 0)
     guard count > 0 else {
       if count < 0 && (errno == EAGAIN || errno == EINTR) { return }
-      // The peer has closed: the usual end of a kept connection.
+      // The peer has closed the connection. For a kept connection this is normal.
       return drop(connection, connection.isIdle || connection.isLingering ? nil : "cut off")
     }
     guard connection.fate == .kept else { return }
@@ -125,10 +129,10 @@ import Glibc
     }
   }
 
-  /// Answers what this wake-up brought, all of it together.
+  /// Answers the requests of this wake-up as one batch.
   private func answerReady() {
     guard !ready.isEmpty else { return }
-    // One of them may have been dropped since, or its place have been taken.
+    // A connection may have been dropped since, or its slot may have been reused.
     let complete = ready.filter { $0.isOpen && $0.reader.request.isReady }
     ready.removeAll(keepingCapacity: true)
     let excess = Response(status: server.options.excessStatus).encoded()
@@ -137,7 +141,7 @@ import Glibc
     }
     let asking = complete.filter { $0.isOpen && $0.reader.request.isReady }
     let responses = responses(to: asking)
-    // It may have taken a while, which is not the peers' time.
+    // The handler may have taken a while, which must not count against the peers' timeouts.
     now = monotonicMilliseconds()
     for (connection, response) in zip(asking, responses)
     where connection.reader.request.isReady {
@@ -145,7 +149,7 @@ import Glibc
     }
   }
 
-  /// The responses to what the connections have sent.
+  /// Returns the responses to the requests of these connections.
   ///
   /// The requests share the storage of their connections, and are gone when this returns: so it is
   /// used again for the next ones.
@@ -166,12 +170,12 @@ import Glibc
     write(connection)
   }
 
-  /// Writes what is owed, and then lets the connection have its fate.
+  /// Sends the pending output, and then closes, lingers or keeps the connection.
   private func write(_ connection: Connection) {
     connection.takeReplies()
     guard connection.flush() else { return drop(connection, nil) }
     guard !connection.hasPending else {
-      // Nothing more is read from a peer that does not take its answers.
+      // Back-pressure: nothing is read from a peer that does not receive its responses.
       restart(connection, for: requestTime)
       return watch(connection, Poller.writable)
     }
@@ -187,14 +191,14 @@ import Glibc
     watch(connection, Poller.readable)
   }
 
-  /// Gives a connection another time from now on, in milliseconds.
+  /// Restarts the timeout of a connection, in milliseconds.
   func restart(_ connection: Connection, for time: Int) {
     turn += 1
     connection.turn = turn
     connection.deadline = now + time
   }
 
-  /// Has epoll report what a connection waits for, unless it does already.
+  /// Sets the events for which epoll watches a connection.
   func watch(_ connection: Connection, _ events: UInt32) {
     guard connection.watched != events else { return }
     let isWatched =

@@ -1,11 +1,14 @@
-// The request that a connection is sending, as far as it has come.
+// The request that a connection is receiving.
 
-/// A request in the making; its storage is kept for the next one.
+/// A partially received request.
+///
+/// Its storage is reused for the next one.
 struct PartialRequest {
-  /// How far it has come.
+  /// The progress of the request.
   enum Phase {
     case idle, parameters, input
-    /// Can be answered although its input has not ended; the connection ends with the answer.
+    /// The request can be answered before its input ends, because it is refused. The connection is
+    /// closed after the response.
     case early
     case complete
   }
@@ -14,7 +17,9 @@ struct PartialRequest {
   private(set) var id: UInt16 = 0
   private(set) var keepsConnection = false
   private(set) var parameters = Parameters()
-  /// More parameters came than this program takes; they were not kept.
+  /// Whether the parameters are longer than the maximum.
+  ///
+  /// The excess is discarded.
   private(set) var isOverflowing = false
 
   private let maximumBody: Int
@@ -31,7 +36,9 @@ struct PartialRequest {
   /// Whether the request can be answered.
   var isReady: Bool { phase == .complete || phase == .early }
 
-  /// The body of a request that is ready.
+  /// The body.
+  ///
+  /// It is valid once `isReady` is true.
   var body: Body {
     if declared == .tooLarge { return .tooLarge }
     if isMismatched { return .mismatch }
@@ -44,7 +51,7 @@ struct PartialRequest {
     phase = .parameters
   }
 
-  /// Forgets the request; its storage stays.
+  /// Discards the request, but keeps its storage.
   mutating func clear() {
     phase = .idle
     parameters.removeAll()
@@ -54,7 +61,7 @@ struct PartialRequest {
     declared = .none
   }
 
-  /// Gives back what one large request needed.
+  /// Frees the storage that a large request has needed.
   mutating func shrink() {
     parameters.shrink(to: 16_384)
     if input.capacity > 16_384 { input = [] }

@@ -1,13 +1,13 @@
-// epoll, level-triggered.
+// A wrapper of epoll, level-triggered.
 
 import CSystem
 import Glibc
 
-/// A set of descriptors and the events they are watched for.
+/// A set of descriptors, each with the events that are watched.
 @safe final class Poller {
   static let readable = EPOLLIN.rawValue
   static let writable = EPOLLOUT.rawValue
-  /// Readable, and of several processes that watch the descriptor only one is woken.
+  /// Readable; if several processes watch the descriptor, the kernel need not wake all of them.
   static let readableByOne = EPOLLIN.rawValue | EPOLLEXCLUSIVE.rawValue
 
   private let epoll: Descriptor
@@ -18,9 +18,11 @@ import Glibc
     unsafe events = Array(repeating: epoll_event(), count: eventCount)
   }
 
-  /// Waits for events, at most so many milliseconds, or for ever if that is negative.
+  /// Waits for events.
   ///
-  /// - Returns: How many keys `key(_:)` has.
+  /// A negative timeout waits without limit.
+  ///
+  /// - Returns: The number of events, whose keys `key(_:)` returns.
   func wait(milliseconds: Int) -> Int {
     let count = unsafe events.withUnsafeMutableBufferPointer { events in
       // Optional up to glibc 2.36, and no longer in 2.41 (Debian 13).
@@ -30,7 +32,7 @@ import Glibc
     return max(0, Int(count))
   }
 
-  /// The key of one of the descriptors that the last `wait` found.
+  /// The key of an event of the last `wait`.
   func key(_ index: Int) -> UInt64 { unsafe events[index].data.u64 }
 
   func add(_ descriptor: Int32, _ events: UInt32, key: UInt64) -> Bool {

@@ -1,8 +1,6 @@
-// The records that a responder reads and writes.
-//
-// FastCGI 1.0 §3.3, §8.
+// The records that a responder reads and writes (FastCGI 1.0 §3.3, §8).
 
-/// The types of records.
+/// The record types.
 enum RecordType {
   static let beginRequest: UInt8 = 1
   static let abortRequest: UInt8 = 2
@@ -17,9 +15,7 @@ enum RecordType {
   static let unknownType: UInt8 = 11
 }
 
-/// Why a request ended.
-///
-/// FastCGI 1.0 §5.5.
+/// The protocol status of a request that has ended (FastCGI 1.0 §5.5).
 enum ProtocolStatus: UInt8 {
   case requestComplete = 0
   case cannotMultiplex = 1
@@ -54,16 +50,16 @@ extension [UInt8] {
     for _ in 0..<3 { append(0) }
   }
 
-  /// Appends the answer to a record of a type that nobody knows.
-  ///
-  /// FastCGI 1.0 §4.2.
+  /// Appends the reply to a record of an unknown type (FastCGI 1.0 §4.2).
   mutating func appendUnknownType(_ type: UInt8) {
     appendHeader(RecordType.unknownType, request: 0, length: 8)
     append(type)
     for _ in 0..<7 { append(0) }
   }
 
-  /// Appends the answer to GET_VALUES: that no connection carries two requests, if that was asked.
+  /// Appends the reply to GET_VALUES.
+  ///
+  /// If `FCGI_MPXS_CONNS` is asked, it says that connections are not multiplexed.
   mutating func appendValues(multiplexes isAsked: Bool) {
     let name = "FCGI_MPXS_CONNS"
     appendHeader(
@@ -75,7 +71,8 @@ extension [UInt8] {
     append(0x30)
   }
 
-  /// Appends a whole answer: its output, the end of the output and the end of the request.
+  /// Appends the records of a response: its output, the end of the output and the end of the
+  /// request.
   ///
   /// - Parameters:
   ///   - response: What is answered.
@@ -86,7 +83,7 @@ extension [UInt8] {
     append(contentsOf: response.bytes)
     let length = response.bytes.count
     if length <= Record.maximumContent {
-      // The usual case: the answer was written where it belongs, only its length is filled in.
+      // The usual case: one record. The response is already in place, so only fill in the length.
       let padding = -length & 7
       self[start + 4] = UInt8(truncatingIfNeeded: length >> 8)
       self[start + 5] = UInt8(truncatingIfNeeded: length)
@@ -100,9 +97,9 @@ extension [UInt8] {
     appendEnd(.requestComplete, request: request)
   }
 
-  /// Appends output that needs several records.
+  /// Appends output that is too long for one record.
   private mutating func appendOutput(_ content: [UInt8], request: UInt16) {
-    // A multiple of 8 that fits, so that only the last record may need padding.
+    // The largest multiple of 8 that fits, so that only the last record may need padding.
     let step = Record.maximumContent & ~7
     for start in stride(from: 0, to: content.count, by: step) {
       let piece = content[start..<Swift.min(start + step, content.count)]

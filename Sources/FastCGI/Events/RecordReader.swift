@@ -1,27 +1,24 @@
-// Reads the records of one connection, in pieces of any size, into storage that is kept from one
-// request to the next.
+// An incremental parser for the records of one connection (FastCGI 1.0 §3.3, §5, §6.2).
 //
-// It holds what it is told against what it has: no length is believed before it is compared, no
-// storage grows past its limit, and what breaks the protocol ends the connection. It neither reads
-// nor writes a descriptor, so a test can feed it anything.
-//
-// FastCGI 1.0 §3.3, §5, §6.2.
+// It accepts input in pieces of any size, and reuses its storage for the next request. It checks
+// every length before use and limits all storage. A protocol violation ends the connection. The
+// parser does not use descriptors, so tests can feed it any bytes.
 
-/// Why a connection cannot go on.
+/// A violation of the protocol, after which the connection must be closed.
 struct ProtocolError: Error, Equatable {
   let reason: String
 }
 
-/// The state of one connection's input.
+/// The parser state of one connection.
 struct RecordReader {
   private enum Sink {
     case ignored, begin, parameters, input, getValues
   }
 
   private(set) var request: PartialRequest
-  /// What is owed for records that are no request: refusals and values.
+  /// Replies that are not responses to requests: refusals and values.
   var replies: [UInt8] = []
-  /// A request was refused or aborted whose sender wants no connection to be kept.
+  /// Whether the connection must be closed, because a refused or aborted request did not keep it.
   private(set) var wantsClose = false
 
   private var header: [8 of UInt8] = .init(repeating: 0)
@@ -31,28 +28,30 @@ struct RecordReader {
   private var sink = Sink.ignored
   /// The content of the short records: BEGIN_REQUEST and GET_VALUES.
   private var short: [UInt8] = []
-  /// Streams of other ids than the current one are what follows a refusal.
+  /// Whether a request was refused on this connection.
+  ///
+  /// If so, streams with another request identifier are ignored: they belong to that request.
   private var hasRefused = false
 
   /// - Parameters:
-  ///   - maximumBody: In bytes; 0 for a program that reads none.
-  ///   - maximumParameters: In bytes, with the lengths that are sent.
+  ///   - maximumBody: In bytes; 0 for a program that reads no bodies.
+  ///   - maximumParameters: In bytes, including the encoded lengths.
   init(maximumBody: Int, maximumParameters: Int) {
     request = PartialRequest(maximumBody: maximumBody, maximumParameters: maximumParameters)
   }
 
-  /// Whether nothing has begun.
+  /// Whether no request and no record is in progress.
   var isIdle: Bool { request.phase == .idle && headerFilled == 0 }
 
   private var recordType: UInt8 { header[1] }
   private var recordID: UInt16 { UInt16(header[2]) << 8 | UInt16(header[3]) }
 
-  /// Forgets the request that was answered; its storage stays.
+  /// Discards the answered request, but keeps its storage.
   mutating func finishRequest() {
     request.clear()
   }
 
-  /// Makes it ready for another connection; storage that one large request needed is given back.
+  /// Prepares for another connection, and frees the storage that a large request has needed.
   mutating func reset() {
     request.clear()
     request.shrink()
@@ -65,9 +64,9 @@ struct RecordReader {
     paddingLeft = 0
   }
 
-  /// Takes the next bytes of the connection.
+  /// Parses the next bytes of the connection.
   ///
-  /// - Throws: `ProtocolError` if the connection is to be closed without another word.
+  /// - Throws: `ProtocolError` if the connection must be closed without a reply.
   mutating func feed(_ bytes: Span<UInt8>) throws(ProtocolError) {
     var position = 0
     while position < bytes.count {
@@ -139,7 +138,7 @@ struct RecordReader {
       sink = .input
       if contentLeft == 0 { request.endInput() }
     case (RecordType.data, _):
-      // What a filter is given; a responder has no use for it.
+      // Only the filter role uses FCGI_DATA.
       break
     default:
       throw ProtocolError(reason: "stream out of order")
@@ -172,7 +171,7 @@ struct RecordReader {
     request.begin(recordID, keepsConnection: keeps)
   }
 
-  /// Ends a request without an answer of its own.
+  /// Ends a request without a response.
   private mutating func refuse(_ status: ProtocolStatus, keeps: Bool) throws(ProtocolError) {
     replies.appendEnd(status, request: recordID)
     hasRefused = true
@@ -180,9 +179,7 @@ struct RecordReader {
     try limitReplies()
   }
 
-  /// Answers what a server may ask before it multiplexes: no.
-  ///
-  /// FastCGI 1.0 §4.1.
+  /// Replies to GET_VALUES, by which a server asks whether it may multiplex (FastCGI 1.0 §4.1).
   private mutating func answerValues() throws(ProtocolError) {
     var asked = Parameters()
     asked.appendStream(short.span)
@@ -191,7 +188,7 @@ struct RecordReader {
     try limitReplies()
   }
 
-  /// A peer that asks and never reads must not fill the memory.
+  /// Limits the memory for replies to a peer that asks but does not read.
   private func limitReplies() throws(ProtocolError) {
     guard replies.count <= 4_096 else { throw ProtocolError(reason: "too many refusals") }
   }

@@ -1,4 +1,4 @@
-// One thread of the libfcgi responder, from connection to connection.
+// One thread of the libfcgi responder, which serves one connection after the other.
 
 import CFastCGI
 import CSystem
@@ -6,16 +6,22 @@ import Glibc
 import Synchronization
 import Threads
 
-/// One thread and the connection it owns.
+/// The state of one thread and its current connection.
 ///
-/// A class for its `deinit`, which frees what libfcgi points to; it never leaves its thread.
+/// It is a class because its `deinit` frees memory that libfcgi points to. Only its own thread uses
+/// it.
 @safe final class ConnectionThread {
   private let server: Server
   private let pool: ThreadedResponder
-  /// libfcgi's streams point back to it, so it must not move.
+  /// libfcgi's request.
+  ///
+  /// It must not move, because libfcgi's streams point to it.
   private let request: UnsafeMutablePointer<FCGX_Request>
   private var keepsConnection = false
-  /// Part of the input was not read, and would be taken for the beginning of the next request.
+  /// Whether part of the input is unread.
+  ///
+  /// If so, the connection must be closed: the rest would be taken for the start of the next
+  /// request.
   private var hasUnread = false
   private var isEnding = false
 
@@ -45,14 +51,14 @@ import Threads
     }
   }
 
-  /// Accepts a connection, or waits for one.
+  /// Waits for a connection, and accepts it.
   ///
-  /// - Returns: Nil once the server is stopped and, if nobody else accepts from this socket,
-  ///   nothing waits in it.
+  /// - Returns: nil when the server is stopped and, if nobody accepts from this socket afterwards,
+  ///   the backlog is empty.
   private func nextConnection() -> Int32? {
     pool.waiting.add(1, ordering: .relaxed)
     defer { pool.waiting.subtract(1, ordering: .relaxed) }
-    // One looks at the socket for all: a connection would wake every thread that does.
+    // Only one thread at a time polls the socket: otherwise a connection would wake all of them.
     return pool.accepted.withLock { accepted in
       while true {
         let ready = waitForInput(server.listener.number, server.stopFlag.number, milliseconds: -1)
@@ -69,15 +75,18 @@ import Threads
   private func acceptConnection() -> Int32? {
     let connection = accept4(server.listener.number, nil, nil, Int32(SOCK_CLOEXEC.rawValue))
     if connection >= 0 { return connection }
-    // Another thread was faster, or the peer is gone: nothing to say.
+    // Another process was faster, or the peer has gone. Neither is an error.
     guard ![EAGAIN, ECONNABORTED, EINTR].contains(errno) else { return nil }
     server.options.log(.refused(SystemError("accept").message))
-    // Out of descriptors or memory: the listener stays readable, so without a pause this spins.
+    // There are no descriptors or no memory. The listener remains readable, so the loop would spin
+    // without this pause.
     _ = waitForInput(server.stopFlag.number, milliseconds: 100)
     return nil
   }
 
-  /// Waits for the first byte of a connection; at the end of the server a second is enough.
+  /// Waits for the first byte of a connection.
+  ///
+  /// Once the server stops, it waits for at most one more second.
   private func waitForFirstRequest(_ connection: Int32) -> Bool {
     let time = Int32(server.options.requestTimeout.milliseconds)
     let ready = waitForInput(connection, server.stopFlag.number, milliseconds: time)
@@ -85,10 +94,10 @@ import Threads
     return waitForInput(connection, milliseconds: min(time, 1_000)).first
   }
 
-  /// Waits on a connection that the peer keeps.
+  /// Waits for the next request on a kept connection.
   ///
-  /// - Returns: False if it is to be closed: after the time, at the end of the server, or because
-  ///   somebody else connects and no thread is free.
+  /// - Returns: False if the connection must be closed: after the idle timeout, when the server
+  ///   stops, or when a new connection arrives and no thread is free.
   private func waitForNextRequest() -> Bool {
     let connection = unsafe request.pointee.ipcFd
     let end = monotonicMilliseconds() + server.options.idleTimeout.milliseconds
@@ -98,7 +107,7 @@ import Threads
         connection, server.stopFlag.number, isScarce ? server.listener.number : -1,
         milliseconds: 200)
       if ready.second {
-        // A request may have come before its sender could know; after it the connection ends.
+        // nginx may have sent a request before it could see the stop. This one is still answered.
         defer { isEnding = true }
         return ready.first && !isEnding
       }
@@ -107,16 +116,19 @@ import Threads
     return false
   }
 
-  /// Reads one request and answers it; afterwards the connection is open only if it is kept.
+  /// Reads one request and answers it.
+  ///
+  /// Closes the connection unless the peer keeps it.
   private func answer() {
     unsafe request.pointee.keepConnection = 1
     guard unsafe FCGX_Accept_r(request) == 0 else { return closeConnection() }
-    // Closing is left to us: libfcgi would wait up to two seconds for the peer to close first.
+    // We close the connection ourselves: libfcgi would wait up to two seconds for the peer to close
+    // it first.
     keepsConnection = unsafe request.pointee.keepConnection != 0
     unsafe request.pointee.keepConnection = 1
     hasUnread = false
-    // FCGX_Accept_r also succeeds when the peer is gone amid the parameters: a request that lacks
-    // its last ones must never reach a handler.
+    // FCGX_Accept_r also succeeds if the peer disappears while it sends the parameters. A request
+    // with incomplete parameters must never reach a handler.
     guard unsafe FCGX_GetError(request.pointee.in) == 0,
       unsafe request.pointee.role == FCGI_RESPONDER
     else {
@@ -143,7 +155,7 @@ import Threads
   private func readParameters() -> Parameters {
     var parameters = Parameters()
     var next = unsafe request.pointee.envp
-    // libfcgi puts FCGI_ROLE in front by itself.
+    // The first entry is FCGI_ROLE, which libfcgi adds.
     unsafe next = next?.advanced(by: 1)
     while let variable = unsafe next?.pointee {
       unsafe parameters.append(variable: variable)
@@ -152,9 +164,9 @@ import Threads
     return parameters
   }
 
-  /// Reads the body and one byte more, to see that nothing follows.
+  /// Reads the body, and one more byte to detect a body that is too long.
   ///
-  /// - Returns: Nil if the peer is gone or silent.
+  /// - Returns: nil if the peer has gone or a timeout has passed.
   private func readBody(_ parameters: Parameters) -> Body? {
     let declared = DeclaredLength(parameters, maximum: server.options.maximumBody)
     let length: Int
@@ -190,7 +202,10 @@ import Threads
     if hasUnread || !keepsConnection { closeConnection() }
   }
 
-  /// Reads what the peer still sends, for at most two seconds, so that it gets to read the answer.
+  /// Reads and discards input for at most two seconds.
+  ///
+  /// Closing with unread input would reset the connection, and the peer might not receive the
+  /// response.
   private func dropInput() {
     let connection = unsafe request.pointee.ipcFd
     guard connection >= 0 else { return }
@@ -211,7 +226,7 @@ import Threads
     if connection >= 0 { _ = close(connection) }
   }
 
-  /// libfcgi waits for ever unless the socket itself gives up.
+  /// Sets timeouts on the socket, because libfcgi has none.
   private func setTimeouts(_ connection: Int32) {
     let milliseconds = server.options.requestTimeout.milliseconds
     var time = timeval(tv_sec: milliseconds / 1_000, tv_usec: milliseconds % 1_000 * 1_000)

@@ -1,35 +1,39 @@
 // The libfcgi responder: a fixed number of threads, each with one connection at a time.
 //
-// libfcgi reads and writes the records, and nothing else. Its own accept loop is left out: it
-// cannot be stopped without losing a connection that was just accepted, it knows no time-outs, and
-// after FCGX_ShutdownPending it can spin. Instead each thread accepts for itself, hands the
-// connection over in `ipcFd` with `keepConnection` set (or FCGX_Accept_r would close it first),
-// and gives FCGX_InitRequest no listening socket, so that a connection that breaks before its
-// request is complete comes back as an error and not as a wait for the next one.
+// libfcgi only reads and writes the records. Its accept loop is not used: it cannot be stopped
+// without losing a connection that was just accepted, it has no timeouts, and it can spin after
+// FCGX_ShutdownPending. Instead each thread accepts connections itself and sets `ipcFd`. It also
+// sets `keepConnection`, because FCGX_Accept_r would close the connection otherwise. And it passes
+// no listening socket to FCGX_InitRequest: so a connection that breaks before its request is
+// complete is an error, and does not make libfcgi wait for the next connection.
 //
-// A connection that nginx keeps open owns its thread while it is silent. When every thread is
-// owned and somebody else connects, a silent one is given up: nginx tries a request that may be
-// repeated again, and state-changing routes are configured without keepalive.
+// A connection that nginx keeps open occupies its thread while it is idle. When all threads are
+// occupied and a new connection arrives, an idle one is closed. nginx repeats a request on such a
+// connection if it is safe to repeat, and state-changing routes are configured without keepalive.
 //
 // Only nginx may write to the socket. libfcgi 2.4.2 overflows a buffer on FCGI_GET_VALUES with many
-// names and aborts on absurd lengths of parameters; nginx sends neither, and lets a client choose
-// nothing but the bytes of values and of the body. Time-outs hold for each read and not for a
-// whole request, for the same reason.
+// names, and aborts on absurd parameter lengths. nginx sends neither: a client only controls the
+// bytes of values and of the body. For the same reason it is enough that timeouts apply to each
+// read and not to a whole request.
 
 import CFastCGI
 import Glibc
 import Synchronization
 import Threads
 
-/// Whether libfcgi is initialised, which must happen once.
+/// Whether libfcgi is initialized.
+///
+/// This must happen only once.
 private let isLibraryReady = FCGX_Init() == 0
 
 /// The threads of one server.
 final class ThreadedResponder: Sendable {
   private let server: Server
-  /// How many threads wait for a connection.
+  /// The number of threads that wait for a connection.
   let waiting = Atomic(0)
-  /// How many connections were taken; whoever holds it looks at the socket for all.
+  /// The number of accepted connections.
+  ///
+  /// The thread that holds this lock polls the socket.
   let accepted = Locked(0)
 
   init(_ server: Server) {

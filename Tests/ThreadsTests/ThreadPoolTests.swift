@@ -1,13 +1,13 @@
 import Testing
 import Threads
 
-@Suite struct `A crew` {
+@Suite struct `A thread pool` {
   @Test(arguments: [1, 2, 3, 8])
   func `gives every item to one thread, and keeps their order`(_ size: Int) {
-    let crew = Crew(size: size)
+    let pool = ThreadPool(size: size)
     for count in [0, 1, 2, 3, 100, 1_000] {
       let seen = Locked([Int]())
-      let results = crew.map(Array(0..<count)) { item in
+      let results = pool.concurrentMap(Array(0..<count)) { item in
         seen.withLock { $0.append(item) }
         return item * 3
       }
@@ -17,10 +17,10 @@ import Threads
   }
 
   @Test func `works on several items at once`() {
-    let crew = Crew(size: 2)
+    let pool = ThreadPool(size: 2)
     let meeting = [Signal(), Signal()]
     // Each waits for the other: one after the other they would never end.
-    let met = crew.map([0, 1]) { item in
+    let met = pool.concurrentMap([0, 1]) { item in
       meeting[1 - item].raise()
       return meeting[item].wait(until: Deadline(after: .seconds(20)))
     }
@@ -28,7 +28,7 @@ import Threads
   }
 
   @Test func `of one does it alone`() {
-    let met = Crew(size: 1).map([0, 1, 2]) { $0 + 1 }
+    let met = ThreadPool(size: 1).concurrentMap([0, 1, 2]) { $0 + 1 }
     #expect(met == [1, 2, 3])
   }
 }

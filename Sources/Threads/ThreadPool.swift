@@ -1,58 +1,60 @@
 import Glibc
 import Synchronization
 
-/// Threads that help the one that calls: what is independent is worked on by all cores at once.
+/// A thread pool for data-parallel loops: the calling thread and its helpers share the items.
 ///
-/// The helpers start with the first work that is worth it, and wait without cost between two.
-package final class Crew: Sendable {
-  private struct Roster {
+/// The helper threads start at the first call with more than one item, and sleep between calls.
+package final class ThreadPool: Sendable {
+  private struct State {
     var work: (any Work)?
-    /// How many helpers were started; nil before the first work.
+    /// The number of helper threads that were started; nil before the first call that needs them.
     var helpers: Int?
   }
 
-  private let roster = Locked(Roster())
+  private let state = Locked(State())
   private let calls: [Signal]
 
-  /// - Parameter size: How many threads work, the caller among them; the cores if left out, up to
-  ///   eight: beyond that waking them takes longer than what is left for each.
+  /// - Parameter size: The number of threads, including the caller. The default is the number of
+  ///   cores, at most eight: with more, waking them takes longer than their share of the work.
   package init(size: Int? = nil) {
     let size = size ?? min(8, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
     calls = (0..<max(0, size - 1)).map { _ in Signal() }
   }
 
-  /// Calls the body with each item, on several threads, and returns when all have ended.
+  /// Calls the body once for each item, on several threads, and waits until all have returned.
   ///
-  /// One caller at a time: it is for the thread of an event loop.
+  /// Only one thread at a time may call this method: the thread of an event loop.
   ///
-  /// - Returns: What the body returned, in the order of the items.
-  package func map<Item: Sendable, Result: Sendable>(
+  /// - Returns: The results, in the order of the items.
+  package func concurrentMap<Item: Sendable, Result: Sendable>(
     _ items: [Item], _ body: @escaping @Sendable (Item) -> Result
   ) -> [Result] {
-    // Waking somebody costs more than it saves where there is nothing to share.
+    // Waking a thread costs more than it saves for a single item.
     guard items.count > 1, !calls.isEmpty else { return items.map(body) }
     let work = SharedWork(items, body)
-    let helpers = roster.withLock { roster in
-      roster.work = work
-      let helpers = roster.helpers ?? startHelpers()
-      roster.helpers = helpers
+    let helpers = state.withLock { state in
+      state.work = work
+      let helpers = state.helpers ?? startHelpers()
+      state.helpers = helpers
       return helpers
     }
     for call in calls.prefix(min(helpers, items.count - 1)) { call.raise() }
     work.help()
     work.isDone.wait()
-    roster.withLock { $0.work = nil }
+    state.withLock { $0.work = nil }
     return work.takeResults()
   }
 
-  /// As many as there is room for: with none, the caller does it all.
+  /// Starts the helper threads, as many as the system allows.
+  ///
+  /// - Returns: Their number. If it is 0, the caller works alone.
   private func startHelpers() -> Int {
     var started = 0
     for call in calls {
-      let thread = try? startThread(stackSize: 1 << 18, hidesSignals: true) { [roster] in
+      let thread = try? startThread(stackSize: 1 << 18, hidesSignals: true) { [state] in
         while true {
           call.wait()
-          roster.withLock { $0.work }?.help()
+          state.withLock { $0.work }?.help()
         }
       }
       guard let thread else { break }
@@ -63,15 +65,17 @@ package final class Crew: Sendable {
   }
 }
 
-/// What a helper is called for; whoever comes late finds nothing left of it.
+/// Work that helpers take part in.
+///
+/// A helper that comes late finds no items left.
 private protocol Work: Sendable {
   func help()
 }
 
-/// The items of one call, and what became of them.
+/// The items of one call, and their results.
 @safe private final class SharedWork<Item: Sendable, Result: Sendable>: Work, @unchecked Sendable {
-  // Sendable: each place is written by the one thread that took its index, and read by the caller
-  // after `isDone`.
+  // Sendable: only the thread that took an index writes that element of `results`, and the caller
+  // reads them after `isDone`.
   let isDone = Signal()
   private let items: [Item]
   private let body: @Sendable (Item) -> Result
@@ -92,7 +96,9 @@ private protocol Work: Sendable {
     unsafe results.deallocate()
   }
 
-  /// Takes items until none is left; whoever ends the last one says so.
+  /// Takes items until none is left.
+  ///
+  /// The thread that completes the last item raises `isDone`.
   func help() {
     while true {
       let index = next.add(1, ordering: .relaxed).oldValue
