@@ -44,7 +44,7 @@ package struct Account: Equatable, Sendable {
   }
 
   /// Whether the account may have sessions and its tokens count, as far as the version goes.
-  package func honours(version presented: Int64) -> Bool {
+  package func accepts(version presented: Int64) -> Bool {
     !isDisabled && version == presented
   }
 }

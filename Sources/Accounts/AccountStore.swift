@@ -16,7 +16,7 @@ package protocol StoreReader {
   /// Accounts in the order of their names: at most `limit` of those after a name, or from the first.
   func accounts(after name: Username?, limit: Int) throws(StoreError) -> [Account]
   /// A session, expired or not, with its account, or nil.
-  func standing(of session: SessionID) throws(StoreError) -> Standing?
+  func accountSession(of session: SessionID) throws(StoreError) -> AccountSession?
   /// All sessions of an account, expired or not, the one inserted last first.
   func sessions(of account: AccountID) throws(StoreError) -> [Session]
   /// The counter of a key, or nil.
@@ -136,9 +136,9 @@ package protocol AccountStore: Sendable {
   /// Sessions with their accounts, of one moment; those that are not there are left out.
   ///
   /// A session that is damaged is a failure of its own, and none of the others'.
-  func standings(
+  func accountSessions(
     of sessions: [SessionID]
-  ) throws(StoreError) -> [SessionID: Result<Standing, StoreError>]
+  ) throws(StoreError) -> [SessionID: Result<AccountSession, StoreError>]
 
   /// The mark as it stands now: one cheap question for many cached answers.
   ///

@@ -12,8 +12,8 @@ extension AccountStore {
   }
 
   /// A session, expired or not, with its account.
-  package func standing(of session: SessionID) throws(StoreError) -> Standing? {
-    try read { rows throws(StoreError) in try rows.standing(of: session) }
+  package func accountSession(of session: SessionID) throws(StoreError) -> AccountSession? {
+    try read { rows throws(StoreError) in try rows.accountSession(of: session) }
   }
 
   /// The live sessions of an account, the newest first.

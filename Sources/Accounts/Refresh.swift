@@ -43,8 +43,8 @@ package struct Presented: Equatable, Sendable {
   ///
   /// - Parameter found: The session of the token as it is stored, nil if there is none.
   /// - Returns: The decision; the store acts on it in the same transaction.
-  package func decision(for found: Standing?) -> RefreshDecision {
-    guard let found, found.honours(account: account, version: version, at: time) else {
+  package func decision(for found: AccountSession?) -> RefreshDecision {
+    guard let found, found.accepts(account: account, version: version, at: time) else {
       return .refuse
     }
     // A sibling site can plant a refresh cookie, but no companion: such a token counts as absent.
@@ -54,8 +54,9 @@ package struct Presented: Equatable, Sendable {
     let (rotation, next) = found.session.presented(
       generation, at: time, reuseWindow: reuseWindow)
     guard rotation != .reuse else { return .end(found) }
-    let standing = Standing(session: next, account: found.account)
-    return next == found.session ? .answer(rotation, standing) : .store(rotation, standing)
+    let accountSession = AccountSession(session: next, account: found.account)
+    return next == found.session
+      ? .answer(rotation, accountSession) : .store(rotation, accountSession)
   }
 }
 
@@ -64,17 +65,17 @@ package enum RefreshDecision: Equatable, Sendable {
   /// Nothing: the token does not count.
   case refuse
   /// Nothing: the answer follows from the session as it is stored.
-  case answer(Rotation, Standing)
+  case answer(Rotation, AccountSession)
   /// Replaces the session by this one.
-  case store(Rotation, Standing)
+  case store(Rotation, AccountSession)
   /// Reuse: ends the session.
-  case end(Standing)
+  case end(AccountSession)
 
   /// The outcome where nothing is to be written, else nil.
   fileprivate var withoutWriting: RefreshOutcome? {
     switch self {
     case .refuse: .refused
-    case .answer(let rotation, let standing): .granted(rotation, standing)
+    case .answer(let rotation, let accountSession): .granted(rotation, accountSession)
     case .store, .end: nil
     }
   }
@@ -83,9 +84,9 @@ package enum RefreshDecision: Equatable, Sendable {
 /// How presenting a refresh token ended, committed.
 package enum RefreshOutcome: Equatable, Sendable {
   /// `rotate`, `keep` or `resend`, and the session as it stands now.
-  case granted(Rotation, Standing)
+  case granted(Rotation, AccountSession)
   /// Reuse: the session has been ended.
-  case reuse(Standing)
+  case reuse(AccountSession)
   /// Unknown, expired, outdated, disabled or without its companion: nothing was touched.
   case refused
   /// The session cannot be read, or the decision cannot be written: nothing was touched.
@@ -100,11 +101,11 @@ extension AccountStore {
   package func refresh(_ presented: [Presented]) throws(StoreError) -> [RefreshOutcome] {
     guard !presented.isEmpty else { return [] }
     // Fast path: a refusal and the other tabs of a browser cost one read for all.
-    let found = try standings(of: presented.map(\.session))
+    let found = try accountSessions(of: presented.map(\.session))
     var outcomes = presented.map { token -> RefreshOutcome? in
       switch found[token.session] {
       case .failure(let error): .failed(error)
-      case .success(let standing): token.decision(for: standing).withoutWriting
+      case .success(let accountSession): token.decision(for: accountSession).withoutWriting
       case nil: token.decision(for: nil).withoutWriting
       }
     }
@@ -134,7 +135,7 @@ extension AccountStore {
   ) throws(StoreError) {
     guard !seen.isEmpty else { return }
     let results = writeEach(seen) { rows, seen throws(StoreError) -> Void in
-      guard let found = try rows.standing(of: seen.session)?.session,
+      guard let found = try rows.accountSession(of: seen.session)?.session,
         let confirmed = found.confirming(generation: seen.generation)
       else { return }
       try rows.update(confirmed)
@@ -146,18 +147,18 @@ extension AccountStore {
 extension StoreTransaction {
   /// Decides by the session as it stands in the transaction, and stores the decision.
   fileprivate func refresh(_ presented: Presented) throws(StoreError) -> RefreshOutcome {
-    switch presented.decision(for: try standing(of: presented.session)) {
+    switch presented.decision(for: try accountSession(of: presented.session)) {
     case .refuse:
       return .refused
-    case .answer(let rotation, let standing):
-      return .granted(rotation, standing)
-    case .store(let rotation, let standing):
-      try update(standing.session)
-      return .granted(rotation, standing)
-    case .end(let standing):
+    case .answer(let rotation, let accountSession):
+      return .granted(rotation, accountSession)
+    case .store(let rotation, let accountSession):
+      try update(accountSession.session)
+      return .granted(rotation, accountSession)
+    case .end(let accountSession):
       _ = try delete(presented.session)
       try noteRevocation(.session(presented.session))
-      return .reuse(standing)
+      return .reuse(accountSession)
     }
   }
 }

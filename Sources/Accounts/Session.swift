@@ -92,7 +92,7 @@ package struct Session: Equatable, Sendable {
 /// A session together with the account it belongs to, as the store holds them at one moment.
 ///
 /// A class, so that handing it on costs one count and not one for each text in it.
-package final class Standing: Equatable, Sendable {
+package final class AccountSession: Equatable, Sendable {
   package let session: Session
   package let account: Account
 
@@ -101,18 +101,18 @@ package final class Standing: Equatable, Sendable {
     self.account = account
   }
 
-  package static func == (left: Standing, right: Standing) -> Bool {
+  package static func == (left: AccountSession, right: AccountSession) -> Bool {
     left.session == right.session && left.account == right.account
   }
 
   /// Whether tokens of this account, version and time count at all.
-  package func honours(account id: AccountID, version: Int64, at now: NumericDate) -> Bool {
+  package func accepts(account id: AccountID, version: Int64, at now: NumericDate) -> Bool {
     session.account == id && account.id == id && session.version == version
-      && account.honours(version: version) && now < session.expiresAt
+      && account.accepts(version: version) && now < session.expiresAt
   }
 
   /// Whether an access token of this generation counts: no session has issued a later one yet.
-  package func honours(generation: Int64) -> Bool {
+  package func accepts(generation: Int64) -> Bool {
     // Not a range: a damaged store with a generation below 1 must deny, not end the program.
     generation >= 1 && generation <= session.generation
   }

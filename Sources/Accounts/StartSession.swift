@@ -71,7 +71,7 @@ extension Session {
     verified: Account, current: Account?, version: Int64, secondsBanned: Int64?
   ) -> StartOutcome? {
     if let secondsBanned { return .banned(seconds: secondsBanned) }
-    guard let current, current.id == verified.id, current.honours(version: verified.version),
+    guard let current, current.id == verified.id, current.accepts(version: verified.version),
       account == verified.id, self.version == version
     else { return .outdated }
     return nil

@@ -21,7 +21,7 @@ import Wire
 /// Decides what may pass: 204, 401, 403, or 503 where it cannot decide; nothing else.
 package final class AuthRequestResponder: Sendable {
   /// Allows by returning, denies by throwing; nil is a session that is not there.
-  package typealias Decide = @Sendable (Call, VerifiedAccessToken, Standing?) throws -> Caller
+  package typealias Decide = @Sendable (Call, VerifiedAccessToken, AccountSession?) throws -> Caller
 
   private struct State: ~Copyable {
     var cache = DecisionCache()
@@ -67,7 +67,7 @@ package final class AuthRequestResponder: Sendable {
     _ = try? store.revocationMark()
     // A session that nobody has: 128 bits are never all zero.
     if let nobody = SessionID(String(repeating: "a", count: 26)) {
-      _ = try? store.standings(of: [nobody])
+      _ = try? store.accountSessions(of: [nobody])
     }
   }
 
@@ -116,7 +116,7 @@ package final class AuthRequestResponder: Sendable {
     guard !questions.isEmpty else { return responses }
     open(&questions, requests, at: time)
     verify(&questions)
-    let standings = standings(of: questions)
+    let accountSessions = accountSessions(of: questions)
     for question in questions {
       // One that came twice was decided a moment ago.
       let known = question.digest.flatMap { state.cache.find($0, at: time) }
@@ -124,7 +124,7 @@ package final class AuthRequestResponder: Sendable {
         responses[question.index] = known.response
         continue
       }
-      let (response, decision) = answer(question, standings, revocations)
+      let (response, decision) = answer(question, accountSessions, revocations)
       responses[question.index] = response
       if let decision { state.cache.insert(decision, at: time) }
     }
@@ -167,7 +167,9 @@ extension [UInt8] {
 }
 
 /// The sessions that questions are about, or why none can be read.
-private typealias Standings = Result<[SessionID: Result<Standing, StoreError>], StoreError>
+private typealias AccountSessions = Result<
+  [SessionID: Result<AccountSession, StoreError>], StoreError
+>
 
 /// A request that has to be decided anew, and how far it has come.
 private struct Question {
@@ -237,24 +239,24 @@ extension AuthRequestResponder {
   }
 
   /// The sessions of the verified tokens, read in one transaction.
-  private func standings(of questions: [Question]) -> Standings {
+  private func accountSessions(of questions: [Question]) -> AccountSessions {
     var sessions = Set<SessionID>()
     for case .success(let token) in questions.map(\.token) { sessions.insert(token.claims.session) }
-    return Result { () throws(StoreError) in try store.standings(of: Array(sessions)) }
+    return Result { () throws(StoreError) in try store.accountSessions(of: Array(sessions)) }
   }
 
   /// Decides one request.
   ///
   /// - Returns: The answer, and what to remember of it if it allows.
   private func answer(
-    _ question: Question, _ standings: Standings,
+    _ question: Question, _ accountSessions: AccountSessions,
     _ revocations: RevocationMark
   ) -> (EncodedResponse, Decision?) {
     guard let call = question.call, let token = question.token else { return (.undecided, nil) }
     do {
       do {
         let token = try token.get()
-        let caller = try decide(call, token, standings.get()[token.claims.session]?.get())
+        let caller = try decide(call, token, accountSessions.get()[token.claims.session]?.get())
         if caller.session.confirming(generation: token.claims.generation) != nil {
           confirmer.note(caller.session.id, token.claims.generation)
         }

@@ -9,10 +9,10 @@ package import Token
 /// Who an access token speaks for: the token, its session and its account, all found good.
 package struct Caller: Sendable {
   package let token: VerifiedAccessToken
-  package let standing: Standing
+  package let accountSession: AccountSession
 
-  package var account: Account { standing.account }
-  package var session: Session { standing.session }
+  package var account: Account { accountSession.account }
+  package var session: Session { accountSession.session }
 }
 
 /// Why an access token does not count; it is for the log, never for the client.
@@ -68,22 +68,22 @@ extension KeyStore {
   }
 }
 
-/// Decides whether a verified access token counts: its session lives, its account honours its
+/// Decides whether a verified access token counts: its session lives, its account accepts its
 /// version, and its generation is one that the session has issued.
 ///
 /// - Parameters:
 ///   - token: The verified token.
-///   - standing: The session that the token names, as the store has it; nil if there is none.
+///   - accountSession: The session that the token names, as the store has it; nil if there is none.
 ///   - now: The time of the request.
 /// - Returns: The caller.
 /// - Throws: Why it does not count.
 package func authenticate(
-  _ token: VerifiedAccessToken, _ standing: Standing?, at now: NumericDate
+  _ token: VerifiedAccessToken, _ accountSession: AccountSession?, at now: NumericDate
 ) throws(AccessTokenRejection) -> Caller {
   let claims = token.claims
-  guard let standing else { throw .sessionEnded(claims) }
-  guard standing.honours(account: claims.subject, version: claims.version, at: now),
-    standing.honours(generation: claims.generation)
-  else { throw standing.account.isDisabled ? .accountDisabled(claims) : .outdated(claims) }
-  return Caller(token: token, standing: standing)
+  guard let accountSession else { throw .sessionEnded(claims) }
+  guard accountSession.accepts(account: claims.subject, version: claims.version, at: now),
+    accountSession.accepts(generation: claims.generation)
+  else { throw accountSession.account.isDisabled ? .accountDisabled(claims) : .outdated(claims) }
+  return Caller(token: token, accountSession: accountSession)
 }

@@ -13,16 +13,16 @@ extension KeyStore {
   /// Issues an access token for a session.
   ///
   /// - Parameters:
-  ///   - standing: The session as it is stored, and its account.
+  ///   - accountSession: The session as it is stored, and its account.
   ///   - now: The time of the request.
   ///   - settings: Issuer, audience and lifetime.
   /// - Returns: The token.
   /// - Throws: `TokenError` if it cannot be signed; `RandomError`.
   package func accessToken(
-    for standing: Standing, at now: NumericDate, under settings: Settings
+    for accountSession: AccountSession, at now: NumericDate, under settings: Settings
   ) throws -> IssuedToken {
-    let session = standing.session
-    let account = standing.account
+    let session = accountSession.session
+    let account = accountSession.account
     let expires = session.accessExpiry(at: now, lifetime: settings.accessLifetime)
     let token = try issue(
       AccessClaims(

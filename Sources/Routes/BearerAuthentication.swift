@@ -47,7 +47,7 @@ extension Call {
   /// - Throws: `invalid_token`, or `StoreError`.
   package func caller(_ keys: KeyStore, _ store: any AccountStore) throws -> Caller {
     let token = try accessToken(keys)
-    let caller = try caller(token, try store.standing(of: token.claims.session))
+    let caller = try caller(token, try store.accountSession(of: token.claims.session))
     confirm(caller, store)
     return caller
   }
@@ -56,10 +56,10 @@ extension Call {
   ///
   /// - Throws: `invalid_token`; the reason is in the log.
   package func caller(
-    _ token: VerifiedAccessToken, _ standing: Standing?
+    _ token: VerifiedAccessToken, _ accountSession: AccountSession?
   ) throws(Refusal) -> Caller {
     do throws(AccessTokenRejection) {
-      return try authenticate(token, standing, at: time)
+      return try authenticate(token, accountSession, at: time)
     } catch {
       throw refusal(of: error)
     }

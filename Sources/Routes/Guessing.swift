@@ -43,12 +43,12 @@ extension Call {
   /// - Throws: `too_many_attempts`; `invalid_credentials` if the account changed meanwhile.
   package func started(
     _ outcome: StartOutcome, _ session: Session, _ account: Account, _ event: LogEvent
-  ) throws(Refusal) -> Standing {
+  ) throws(Refusal) -> AccountSession {
     switch outcome {
     case .started(let evicted):
       note(event, account: account.id, session: session.id)
       for session in evicted { note(.sessionEvicted, account: account.id, session: session) }
-      return Standing(session: session, account: account)
+      return AccountSession(session: session, account: account)
     case .banned(let seconds):
       note(.loginBanned, account: account.id)
       throw .tooManyAttempts(seconds: seconds)

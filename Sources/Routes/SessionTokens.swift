@@ -19,7 +19,7 @@ extension Call {
   /// The answer with a new access token, and the cookies that the client needs.
   ///
   /// - Parameters:
-  ///   - standing: The session as it is stored, and its account.
+  ///   - accountSession: The session as it is stored, and its account.
   ///   - keys: Sign.
   ///   - cookies: Which cookies go out.
   ///   - planted: `Set-Cookie` values that go before them.
@@ -27,11 +27,11 @@ extension Call {
   /// - Returns: The answer.
   /// - Throws: `TokenError`, `RandomError`: nothing can be signed for now.
   package func tokens(
-    for standing: Standing, _ keys: KeyStore, setting cookies: SessionCookies,
+    for accountSession: AccountSession, _ keys: KeyStore, setting cookies: SessionCookies,
     after planted: [String] = [], created: Bool = false
   ) throws -> Answer {
-    let session = standing.session
-    let access = try keys.accessToken(for: standing, at: time, under: settings)
+    let session = accountSession.session
+    let access = try keys.accessToken(for: accountSession, at: time, under: settings)
     var headers = planted
     if cookies != .none {
       let refresh = try keys.refreshToken(of: session, at: time, under: settings)
@@ -44,7 +44,7 @@ extension Call {
     }
     return .tokens(
       TokensAnswer(
-        accessToken: access.text, expiresIn: access.lifetime, account: standing.account,
+        accessToken: access.text, expiresIn: access.lifetime, account: accountSession.account,
         cookies: headers), created: created)
   }
 
@@ -54,11 +54,11 @@ extension Call {
   /// there were companions may. Cookies that a sibling planted are deleted first: a browser that
   /// takes one of those for ours keeps the good one, which comes last.
   package func refreshed(
-    _ standing: Standing, _ keys: KeyStore, _ rotation: Rotation, wasBound: Bool
+    _ accountSession: AccountSession, _ keys: KeyStore, _ rotation: Rotation, wasBound: Bool
   ) throws -> Answer {
     let cookies: SessionCookies = !wasBound ? .all : rotation == .keep ? .none : .refreshToken
     return try tokens(
-      for: standing, keys, setting: cookies, after: clearingPlantedCookies)
+      for: accountSession, keys, setting: cookies, after: clearingPlantedCookies)
   }
 
   /// The refresh token among this request's cookies.
@@ -89,7 +89,7 @@ extension Call {
     ) { session throws(TokenError) in try keys.binding(of: session) }
     guard case .several(let tokens) = presented else { return presented }
     noteLimited(.cookieDuplicate, reason: "tokens of several sessions without a companion")
-    let sessions = try store.standings(of: tokens.map(\.claims.session))
+    let sessions = try store.accountSessions(of: tokens.map(\.claims.session))
     return PresentedRefreshToken(
       unboundAmong: tokens, sessions: try sessions.mapValues { try $0.get().session })
   }

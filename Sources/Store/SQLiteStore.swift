@@ -7,7 +7,7 @@ package import Accounts
 package final class SQLiteStore: AccountStore, Sendable {
   let readers: Readers
   let committer: Committer
-  private let marksReader: Marks
+  private let revocationWatch: RevocationWatch
 
   /// Opens a database that `create` made.
   ///
@@ -21,7 +21,7 @@ package final class SQLiteStore: AccountStore, Sendable {
   ) throws(StoreError) {
     let file = try FileIdentity(of: path)
     readers = try Readers(at: path, file, patience: options.patience)
-    marksReader = Marks(of: path, file, patience: options.patience)
+    revocationWatch = RevocationWatch(of: path, file, patience: options.patience)
     committer = Committer(at: path, file, options: options)
   }
 
@@ -33,6 +33,6 @@ package final class SQLiteStore: AccountStore, Sendable {
   package var waitingWriters: Int { committer.waiting }
 
   package func revocationMark() throws(StoreError) -> RevocationMark {
-    try marksReader.read()
+    try revocationWatch.read()
   }
 }

@@ -2,7 +2,7 @@ import Accounts
 
 extension Connection {
   /// A session with its account: the one read behind every `check`.
-  func standing(of session: SessionID) throws(StoreError) -> Standing? {
+  func accountSession(of session: SessionID) throws(StoreError) -> AccountSession? {
     try first(
       """
       SELECT s.account, s.version, s.generation, s.confirmed, s.rotated_at, s.issued_at,
@@ -13,7 +13,7 @@ extension Connection {
       """, .text(session.text)
     ) { row throws(StoreError) in
       let session = try readSession(row, session, from: 0)
-      return Standing(
+      return AccountSession(
         session: session, account: try readAccount(row, session.account, from: 13))
     }
   }

@@ -33,39 +33,39 @@ extension SQLiteStore {
     }
   }
 
-  package func standings(
+  package func accountSessions(
     of sessions: [SessionID]
-  ) throws(StoreError) -> [SessionID: Result<Standing, StoreError>] {
+  ) throws(StoreError) -> [SessionID: Result<AccountSession, StoreError>] {
     guard !sessions.isEmpty else { return [:] }
     do throws(StoreError) {
       // One state of the database, whose locks are asked for once.
       return try read { rows throws(StoreError) in
-        var standings: [SessionID: Result<Standing, StoreError>] = [:]
+        var accountSessions: [SessionID: Result<AccountSession, StoreError>] = [:]
         for session in sessions {
-          standings[session] = try rows.standing(of: session).map { .success($0) }
+          accountSessions[session] = try rows.accountSession(of: session).map { .success($0) }
         }
-        return standings
+        return accountSessions
       }
     } catch {
       guard case .corrupt = error else { throw error }
-      return try standingsApart(sessions)
+      return try accountSessionsApart(sessions)
     }
   }
 
   /// Reads each session in a transaction of its own: after damage has shown, SQLite ends no
   /// transaction well, and the connection that met it is given up.
-  private func standingsApart(
+  private func accountSessionsApart(
     _ sessions: [SessionID]
-  ) throws(StoreError) -> [SessionID: Result<Standing, StoreError>] {
-    var standings: [SessionID: Result<Standing, StoreError>] = [:]
+  ) throws(StoreError) -> [SessionID: Result<AccountSession, StoreError>] {
+    var accountSessions: [SessionID: Result<AccountSession, StoreError>] = [:]
     for session in sessions {
       do throws(StoreError) {
-        standings[session] = try standing(of: session).map { .success($0) }
+        accountSessions[session] = try accountSession(of: session).map { .success($0) }
       } catch {
         guard case .corrupt = error else { throw error }
-        standings[session] = .failure(error)
+        accountSessions[session] = .failure(error)
       }
     }
-    return standings
+    return accountSessions
   }
 }

@@ -16,8 +16,8 @@ let settings = Settings.load()
 let keys = orExit(try KeyStore(directory: settings.keys, signing: false))
 let store = orExit(try SQLiteStore(at: settings.database))
 
-serveAuthRequests(settings: settings, keys: keys, store: store) { call, token, standing in
-  let caller = try call.caller(token, standing)
+serveAuthRequests(settings: settings, keys: keys, store: store) { call, token, accountSession in
+  let caller = try call.caller(token, accountSession)
   try call.require(caller.account)
   return caller
 }

@@ -41,6 +41,6 @@ serve(
     newHash: try passwords.rehash(password, found),
     maximumSessions: call.settings.maximumSessions)
   let outcome = try store.start(start, at: call.time)
-  let standing = try call.started(outcome, session, account, .loginSucceeded)
-  return try call.tokens(for: standing, keys, setting: .all)
+  let accountSession = try call.started(outcome, session, account, .loginSucceeded)
+  return try call.tokens(for: accountSession, keys, setting: .all)
 }

@@ -49,6 +49,6 @@ serve(
     newHash: try passwords.hash(new))
   let outcome = try store.changePassword(change, at: call.time)
   guard outcome != .outdated else { throw Refusal.invalidToken }
-  let standing = try call.started(outcome, session, account, .passwordChanged)
-  return try call.tokens(for: standing, keys, setting: .all)
+  let accountSession = try call.started(outcome, session, account, .passwordChanged)
+  return try call.tokens(for: accountSession, keys, setting: .all)
 }

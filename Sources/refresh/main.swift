@@ -27,12 +27,12 @@ serve(.post, settings: settings, keys: keys) { call in
   try store.refresh(presented)
 } answering: { call, presented, outcome in
   switch outcome {
-  case .granted(let rotation, let standing):
+  case .granted(let rotation, let accountSession):
     // The session's own end may have come with a shorter setting.
-    let end = standing.session.refreshExpiry(lifetime: call.settings.refreshLifetime)
+    let end = accountSession.session.refreshExpiry(lifetime: call.settings.refreshLifetime)
     guard call.time < end else { break }
     call.note(.refreshed, about: presented, reason: "\(rotation)")
-    return try call.refreshed(standing, keys, rotation, wasBound: presented.isBound)
+    return try call.refreshed(accountSession, keys, rotation, wasBound: presented.isBound)
   case .reuse:
     call.note(.refreshReuse, .warning, about: presented)
   case .refused:

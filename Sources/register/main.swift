@@ -39,6 +39,6 @@ serve(
     throw Refusal.usernameTaken
   }
   call.note(.registered, account: account.id, session: session.id, username: username)
-  let standing = Standing(session: session, account: account)
-  return try call.tokens(for: standing, keys, setting: .all, created: true)
+  let accountSession = AccountSession(session: session, account: account)
+  return try call.tokens(for: accountSession, keys, setting: .all, created: true)
 }

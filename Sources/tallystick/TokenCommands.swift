@@ -30,8 +30,8 @@ let tokenCommands = [
       throw Refused(line: "the account is banned or was changed just now")
     }
     Context.note("token issue", account: account, session: session.id)
-    let standing = Standing(session: session, account: account)
-    printLine(try keys.accessToken(for: standing, at: now, under: settings).text)
+    let accountSession = AccountSession(session: session, account: account)
+    printLine(try keys.accessToken(for: accountSession, at: now, under: settings).text)
   },
   Command(
     path: ["token", "verify"], options: [.json],
@@ -64,9 +64,9 @@ private func callerClaims(
   } catch {
     throw Refused(line: "not valid: \(error.reason)")
   }
-  let standing = try store.standing(of: verified.claims.session)
+  let accountSession = try store.accountSession(of: verified.claims.session)
   do throws(AccessTokenRejection) {
-    return try authenticate(verified, standing, at: now).token.claims
+    return try authenticate(verified, accountSession, at: now).token.claims
   } catch {
     throw Refused(line: "not valid: \(error.reason)")
   }

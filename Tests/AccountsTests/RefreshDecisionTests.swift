@@ -17,8 +17,8 @@ import Testing
 
   private func found(
     generation: Int64 = 6, confirmed: Int64 = 6, isDisabled: Bool = false, version: Int64 = 1
-  ) throws -> Standing {
-    Standing(
+  ) throws -> AccountSession {
+    AccountSession(
       session: try session(generation: generation, confirmed: confirmed),
       account: try account(version: version, isDisabled: isDisabled))
   }
@@ -67,7 +67,7 @@ import Testing
     let next = found.session.presented(6, at: start + 100, reuseWindow: .seconds(10)).session
     #expect(
       try presented(6).decision(for: found)
-        == .store(.rotate, Standing(session: next, account: found.account)))
+        == .store(.rotate, AccountSession(session: next, account: found.account)))
     #expect(next.generation == 7)
   }
 

@@ -50,30 +50,30 @@ import Testing
 }
 
 /// T057, T058, T060, T070.
-@Suite struct `A standing` {
-  private func standing(
+@Suite struct `A session with its account` {
+  private func accountSession(
     session version: Int64 = 1, account accountVersion: Int64 = 1, isDisabled: Bool = false
-  ) throws -> Standing {
-    Standing(
+  ) throws -> AccountSession {
+    AccountSession(
       session: try session(version: version, lifetime: .seconds(100)),
       account: try account(version: accountVersion, isDisabled: isDisabled))
   }
 
-  @Test func `honours a token of its account and version until the session's end`() throws {
-    let standing = try standing()
+  @Test func `accepts a token of its account and version until the session's end`() throws {
+    let accountSession = try accountSession()
     let id = try accountID()
-    #expect(standing.honours(account: id, version: 1, at: start))
-    #expect(standing.honours(account: id, version: 1, at: start + 99))
-    #expect(!standing.honours(account: id, version: 1, at: start + 100))
+    #expect(accountSession.accepts(account: id, version: 1, at: start))
+    #expect(accountSession.accepts(account: id, version: 1, at: start + 99))
+    #expect(!accountSession.accepts(account: id, version: 1, at: start + 100))
   }
 
-  @Test func `does not honour another account's token, nor a session of another account`() throws {
-    #expect(!(try standing().honours(account: accountID("b"), version: 1, at: start)))
+  @Test func `does not accept another account's token, nor a session of another account`() throws {
+    #expect(!(try accountSession().accepts(account: accountID("b"), version: 1, at: start)))
     let stranger = Account(
       id: try accountID("b"), username: try #require(Username("bob")), createdAt: start)
-    let spliced = Standing(session: try session(), account: stranger)
-    #expect(!spliced.honours(account: try accountID("a"), version: 1, at: start))
-    #expect(!spliced.honours(account: try accountID("b"), version: 1, at: start))
+    let spliced = AccountSession(session: try session(), account: stranger)
+    #expect(!spliced.accepts(account: try accountID("a"), version: 1, at: start))
+    #expect(!spliced.accepts(account: try accountID("b"), version: 1, at: start))
   }
 
   @Test(arguments: [
@@ -84,37 +84,37 @@ import Testing
     (session: 2, account: 2, token: 3, counts: false),
     (session: 2, account: 1, token: 2, counts: false),
   ])
-  func `honours a token only where token, session and account have one version`(
+  func `accepts a token only where token, session and account have one version`(
     versions: (session: Int64, account: Int64, token: Int64, counts: Bool)
   ) throws {
-    let standing = try standing(session: versions.session, account: versions.account)
+    let accountSession = try accountSession(session: versions.session, account: versions.account)
     #expect(
-      standing.honours(account: try accountID(), version: versions.token, at: start)
+      accountSession.accepts(account: try accountID(), version: versions.token, at: start)
         == versions.counts)
   }
 
-  @Test func `honours nothing of a disabled account`() throws {
+  @Test func `accepts nothing of a disabled account`() throws {
     let id = try accountID()
-    #expect(!(try standing(isDisabled: true).honours(account: id, version: 1, at: start)))
-    #expect(try standing(isDisabled: false).honours(account: id, version: 1, at: start))
+    #expect(!(try accountSession(isDisabled: true).accepts(account: id, version: 1, at: start)))
+    #expect(try accountSession(isDisabled: false).accepts(account: id, version: 1, at: start))
   }
 
   @Test(arguments: [
     (Int64.min, false), (-1, false), (0, false), (1, true), (5, true), (6, true), (7, false),
     (.max, false),
   ])
-  func `honours an access token of any generation so far, and of none to come`(
+  func `accepts an access token of any generation so far, and of none to come`(
     generation: Int64, counts: Bool
   ) throws {
-    let standing = Standing(
+    let accountSession = AccountSession(
       session: try session(generation: 6, confirmed: 5), account: try account())
-    #expect(standing.honours(generation: generation) == counts)
+    #expect(accountSession.accepts(generation: generation) == counts)
   }
 
-  @Test func `of a damaged session without a generation honours no access token`() throws {
-    let standing = Standing(
+  @Test func `of a damaged session without a generation accepts no access token`() throws {
+    let accountSession = AccountSession(
       session: try session(generation: 0, confirmed: 0), account: try account())
-    #expect(!standing.honours(generation: 0))
-    #expect(!standing.honours(generation: 1))
+    #expect(!accountSession.accepts(generation: 0))
+    #expect(!accountSession.accepts(generation: 1))
   }
 }

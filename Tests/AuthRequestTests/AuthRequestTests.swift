@@ -46,8 +46,8 @@ private final class Host {
     responder = AuthRequestResponder(
       settings: settings, keys: keys, store: store,
       log: Log(program: "check", level: .error)
-    ) { call, token, standing in
-      let caller = try call.caller(token, standing)
+    ) { call, token, accountSession in
+      let caller = try call.caller(token, accountSession)
       try call.require(caller.account)
       return caller
     }
@@ -67,8 +67,8 @@ private final class Host {
       Start(
         session: session, attempt: Attempt(presenting: "alice", from: .unknown),
         verified: verified, newHash: nil, maximumSessions: 100), at: now)
-    let standing = Standing(session: session, account: account)
-    return (session.id, try signer.accessToken(for: standing, at: now, under: settings).text)
+    let accountSession = AccountSession(session: session, account: account)
+    return (session.id, try signer.accessToken(for: accountSession, at: now, under: settings).text)
   }
 
   /// Signs in and refreshes once: the session, and the access token of its second generation.
@@ -78,11 +78,11 @@ private final class Host {
       session: session, account: account.id, version: 1, generation: 1, at: now,
       reuseWindow: .seconds(10))
     let outcome = try store.refresh([presented]).first
-    guard case .granted(.rotate, let standing)? = outcome else {
+    guard case .granted(.rotate, let accountSession)? = outcome else {
       Issue.record("not rotated: \(String(describing: outcome))")
       throw StoreError.busy
     }
-    return (session, try signer.accessToken(for: standing, at: now, under: settings).text)
+    return (session, try signer.accessToken(for: accountSession, at: now, under: settings).text)
   }
 
   func check(
@@ -189,10 +189,10 @@ private final class Host {
   @Test func `confirms the generation of a token that it allows`() throws {
     let host = try Host()
     let (session, token) = try host.rotated()
-    #expect(try host.store.standing(of: session)?.session.confirmed == 1)
+    #expect(try host.store.accountSession(of: session)?.session.confirmed == 1)
     #expect(host.check(token).status == 204)
     host.responder.confirmer.flush()
-    #expect(try host.store.standing(of: session)?.session.confirmed == 2)
+    #expect(try host.store.accountSession(of: session)?.session.confirmed == 2)
   }
 
   @Test func `allows also where the confirmation cannot be written`() throws {
@@ -203,7 +203,7 @@ private final class Host {
     #expect(flock(lock, LOCK_EX) == 0)
     #expect(host.check(token).status == 204)
     host.responder.confirmer.flush()
-    #expect(try host.store.standing(of: session)?.session.confirmed == 1)
+    #expect(try host.store.accountSession(of: session)?.session.confirmed == 1)
     #expect(host.check(token).status == 204)
     close(lock)
   }
@@ -214,7 +214,7 @@ private final class Host {
     let forgetful = AuthRequestResponder(
       settings: host.settings, keys: host.keys, store: host.store,
       log: Log(program: "check", level: .error), remembers: false
-    ) { call, token, standing in try call.caller(token, standing) }
+    ) { call, token, accountSession in try call.caller(token, accountSession) }
     let request = Request(
       parameters: Parameters([("HTTP_AUTHORIZATION", "Bearer \(token)")]))
     #expect(forgetful.respond(to: request, at: host.now).status == 204)

@@ -62,7 +62,7 @@ import Testing
       }
     }
     report("\(count > 100 ? "many" : "few") fit")
-    #expect(try bench.store.standing(of: session.id)?.account == alice.account)
+    #expect(try bench.store.accountSession(of: session.id)?.account == alice.account)
     limit.rlim_cur = limit.rlim_max
     unsafe setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)
     try bench.person("p\(count)")

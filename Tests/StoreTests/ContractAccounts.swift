@@ -12,12 +12,12 @@ import Testing
     #expect(try bench.store.credentials(named: alice.account.username) == alice)
     #expect(try bench.store.credentials(of: bob.account.id) == bob)
     #expect(
-      try bench.store.standing(of: session.id)
-        == Standing(session: session, account: alice.account))
+      try bench.store.accountSession(of: session.id)
+        == AccountSession(session: session, account: alice.account))
 
     #expect(try bench.store.credentials(named: #require(Username("carol"))) == nil)
     #expect(try bench.store.credentials(of: newAccountID()) == nil)
-    #expect(try bench.store.standing(of: newSessionID()) == nil)
+    #expect(try bench.store.accountSession(of: newSessionID()) == nil)
   }
 
   @Test(arguments: Engine.all)
@@ -26,7 +26,7 @@ import Testing
     let (alice, session) = try Bench(engine, in: scratch).person("alice")
     let again = try Bench(engine, in: scratch)
     #expect(try again.store.credentials(of: alice.account.id) == alice)
-    #expect(try again.store.standing(of: session.id)?.session == session)
+    #expect(try again.store.accountSession(of: session.id)?.session == session)
   }
 
   /// T136: the name is taken in every case; the session of the loser is not started.
@@ -41,7 +41,7 @@ import Testing
       try !bench.store.register(
         Credentials(account: thief, passwordHash: "another"), starting: session, network: home))
     #expect(try bench.store.credentials(named: thief.username) == alice)
-    #expect(try bench.store.standing(of: session.id) == nil)
+    #expect(try bench.store.accountSession(of: session.id) == nil)
   }
 
   /// T135.
@@ -84,7 +84,7 @@ import Testing
     #expect(try bench.store.setDisabled(true, account: alice.account.id))
     let disabled = try #require(try bench.store.credentials(of: alice.account.id))
     #expect(disabled.account.isDisabled && disabled.account.version == 2)
-    #expect(try bench.store.standing(of: session.id) == nil)
+    #expect(try bench.store.accountSession(of: session.id) == nil)
     #expect(try bench.refresh(session, presenting: 1, at: t(1)) == .refused)
     #expect(try bench.start(disabled) == .outdated)
 
@@ -103,7 +103,7 @@ import Testing
     _ = try bench.start(alice, from: home)
     #expect(try bench.store.delete(alice.account.id))
     #expect(try bench.store.credentials(of: alice.account.id) == nil)
-    #expect(try bench.store.standing(of: session.id) == nil)
+    #expect(try bench.store.accountSession(of: session.id) == nil)
     #expect(try bench.store.sessions(of: alice.account.id, at: t(0)).isEmpty)
     #expect(try !bench.store.delete(alice.account.id))
 
@@ -122,10 +122,10 @@ import Testing
     let id = alice.account.id
     let groups = try #require(Group.list("staff"))
     #expect(try bench.store.setGroups(groups, account: id))
-    #expect(try bench.store.standing(of: session.id)?.account.groups == groups)
+    #expect(try bench.store.accountSession(of: session.id)?.account.groups == groups)
     #expect(try bench.store.setPasswordHash("another", account: id))
     #expect(try bench.store.credentials(of: id)?.passwordHash == "another")
-    #expect(try bench.store.standing(of: session.id) == nil)
+    #expect(try bench.store.accountSession(of: session.id) == nil)
     #expect(try bench.store.revoke(id) == 3)
 
     let nobody = newAccountID()

@@ -36,7 +36,7 @@ import Testing
     let change = changing(person, at: t(10))
     #expect(try bench.store.changePassword(change, at: t(10)) == .banned(seconds: 290))
     #expect(try bench.store.credentials(of: person.account.id) == person)
-    #expect(try bench.store.standing(of: session.id) == nil)
+    #expect(try bench.store.accountSession(of: session.id) == nil)
     #expect(try bench.start(person, at: t(300)) == .started(evicted: []))
   }
 

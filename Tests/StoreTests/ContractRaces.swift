@@ -17,12 +17,12 @@ import Testing
       let outcomes = try concurrently(50) { index in
         try benches[index % 3].refresh(session, presenting: round, at: t(round * 60))
       }
-      let sessions = outcomes.compactMap(\.standing?.session)
+      let sessions = outcomes.compactMap(\.accountSession?.session)
       #expect(outcomes.count { $0.rotation == .rotate } == 1)
       #expect(outcomes.count { $0.rotation == .resend } == 49)
       #expect(Set(sessions.map(\.generation)) == [round + 1])
       #expect(Set(sessions.map(\.rotatedAt)) == [t(round * 60)])
-      #expect(try benches[1].store.standing(of: session.id)?.session.generation == round + 1)
+      #expect(try benches[1].store.accountSession(of: session.id)?.session.generation == round + 1)
     }
   }
 
@@ -39,12 +39,12 @@ import Testing
         if index == 0 {
           try ending.apply(to: alice, session, benches[0])
           #expect(try benches[1].refresh(session, presenting: 1, at: t(60)) == .refused)
-          #expect(try benches[1].store.standing(of: session.id) == nil)
+          #expect(try benches[1].store.accountSession(of: session.id) == nil)
         } else {
           _ = try benches[index % 2].refresh(session, presenting: 1, at: t(60))
         }
       }
-      #expect(try benches[1].store.standing(of: session.id) == nil)
+      #expect(try benches[1].store.accountSession(of: session.id) == nil)
     }
   }
 

@@ -62,11 +62,11 @@ import Testing
     let (bob, other) = try bench.person("bob")
     #expect(try !bench.store.endSession(session.id, of: bob.account.id))
     #expect(try !bench.store.endSession(newSessionID(), of: bob.account.id))
-    #expect(try bench.store.standing(of: session.id) != nil)
+    #expect(try bench.store.accountSession(of: session.id) != nil)
     #expect(try bench.store.endSession(session.id, of: alice.account.id))
     #expect(try !bench.store.endSession(session.id, of: alice.account.id))
     #expect(try bench.store.endSession(other.id, of: nil))
-    #expect(try bench.store.standing(of: other.id) == nil)
+    #expect(try bench.store.accountSession(of: other.id) == nil)
   }
 
   /// T057: sign out everywhere, then in again.
@@ -83,7 +83,7 @@ import Testing
     let current = try #require(try bench.store.credentials(of: alice.account.id))
     #expect(current.account == alice.account.withRaisedVersion)
     #expect(try bench.start(current, at: t(60)) == .started(evicted: []))
-    #expect(try bench.store.standing(of: other.id) != nil)
+    #expect(try bench.store.accountSession(of: other.id) != nil)
   }
 
   @Test(arguments: Engine.all)
@@ -94,11 +94,11 @@ import Testing
     _ = try bench.start(alice, second, at: t(100))
     #expect(try bench.store.prune(at: t(200), unusedSince: t(0)) == 0)
     #expect(try bench.store.prune(at: t(200), unusedSince: t(1)) == 1)
-    #expect(try bench.store.standing(of: first.id) == nil)
+    #expect(try bench.store.accountSession(of: first.id) == nil)
     let end = second.expiresAt
     #expect(try bench.store.prune(at: end + -1, unusedSince: t(1)) == 0)
     #expect(try bench.store.prune(at: end, unusedSince: t(1)) == 1)
-    #expect(try bench.store.standing(of: second.id) == nil)
+    #expect(try bench.store.accountSession(of: second.id) == nil)
   }
 
   /// What a client sent is kept as it was sent.
@@ -110,6 +110,6 @@ import Testing
       starting: newSessionID(), account: alice.account.id, version: 1, at: t(0),
       lifetime: .seconds(60), address: "", userAgent: userAgent)
     _ = try bench.start(alice, session)
-    #expect(try bench.store.standing(of: session.id)?.session == session)
+    #expect(try bench.store.accountSession(of: session.id)?.session == session)
   }
 }

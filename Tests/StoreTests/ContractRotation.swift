@@ -9,14 +9,14 @@ import Testing
     let bench = try Bench(engine)
     let (alice, session) = try bench.person()
     let outcome = try bench.refresh(session, presenting: 1, at: t(60))
-    let standing = try #require(outcome.standing)
-    #expect(outcome == .granted(.rotate, standing))
-    #expect(standing.account == alice.account)
-    #expect(standing.session.id == session.id)
-    #expect(standing.session.generation == 2 && standing.session.confirmed == 1)
-    #expect(standing.session.rotatedAt == t(60) && standing.session.issuedAt == t(60))
-    #expect(standing.session.lastUsedAt == t(60) && standing.session.createdAt == t(0))
-    #expect(try bench.store.standing(of: session.id) == standing)
+    let accountSession = try #require(outcome.accountSession)
+    #expect(outcome == .granted(.rotate, accountSession))
+    #expect(accountSession.account == alice.account)
+    #expect(accountSession.session.id == session.id)
+    #expect(accountSession.session.generation == 2 && accountSession.session.confirmed == 1)
+    #expect(accountSession.session.rotatedAt == t(60) && accountSession.session.issuedAt == t(60))
+    #expect(accountSession.session.lastUsedAt == t(60) && accountSession.session.createdAt == t(0))
+    #expect(try bench.store.accountSession(of: session.id) == accountSession)
   }
 
   /// The other tabs of one browser: a new access token, and nothing to write.
@@ -26,10 +26,10 @@ import Testing
     let (_, session) = try bench.person()
     _ = try bench.refresh(session, presenting: 1, at: t(60))
     #expect(try bench.refresh(session, presenting: 2, at: t(65)).rotation == .keep)
-    let before = try bench.store.standing(of: session.id)
+    let before = try bench.store.accountSession(of: session.id)
     let outcome = try bench.refresh(session, presenting: 2, at: t(66))
-    #expect(outcome.rotation == .keep && outcome.standing?.session.confirmed == 2)
-    #expect(try bench.store.standing(of: session.id) == before)
+    #expect(outcome.rotation == .keep && outcome.accountSession?.session.confirmed == 2)
+    #expect(try bench.store.accountSession(of: session.id) == before)
     #expect(try bench.refresh(session, presenting: 2, at: t(71)).rotation == .rotate)
   }
 
@@ -43,10 +43,10 @@ import Testing
     let lost = try bench.refresh(session, presenting: 1, at: t(60))
     let again = try bench.refresh(session, presenting: 1, at: t(60 + delay))
     #expect(again.rotation == .resend)
-    #expect(again.standing?.session.generation == 2)
+    #expect(again.accountSession?.session.generation == 2)
     // The same token byte for byte: its time of issue is the rotation's.
-    #expect(again.standing?.session.rotatedAt == lost.standing?.session.rotatedAt)
-    #expect(again.standing?.session.issuedAt == t(60 + delay))
+    #expect(again.accountSession?.session.rotatedAt == lost.accountSession?.session.rotatedAt)
+    #expect(again.accountSession?.session.issuedAt == t(60 + delay))
   }
 
   /// T048: another tab presents the one before, inside the window and after it.
@@ -72,11 +72,11 @@ import Testing
     let (_, session) = try bench.person()
     _ = try bench.refresh(session, presenting: 1, at: t(60))
     let healed = try bench.refresh(session, presenting: 1, at: t(1_000))
-    #expect(healed.standing?.session.sentAt == t(1_000))
+    #expect(healed.accountSession?.session.sentAt == t(1_000))
     try bench.store.confirm([(session.id, 2)])
     let other = try bench.refresh(session, presenting: 1, at: t(1_010))
-    #expect(other.rotation == .resend && other.standing?.session.sentAt == t(1_000))
-    #expect(try bench.store.standing(of: session.id) == other.standing)
+    #expect(other.rotation == .resend && other.accountSession?.session.sentAt == t(1_000))
+    #expect(try bench.store.accountSession(of: session.id) == other.accountSession)
     #expect(try bench.refresh(session, presenting: 1, at: t(1_011)).rotation == .reuse)
   }
 
@@ -93,7 +93,7 @@ import Testing
     }
     // Not even reuse ends the session of somebody whose cookie was planted.
     #expect(try outcome(issued: session.createdAt, isBound: false) == .refused)
-    #expect(try bench.store.standing(of: session.id)?.session == session)
+    #expect(try bench.store.accountSession(of: session.id)?.session == session)
     #expect(try outcome(issued: session.createdAt, isBound: true)?.rotation == .reuse)
   }
 
@@ -113,11 +113,11 @@ import Testing
     }
     let before = try bench.mark()
     let outcome = try bench.refresh(session, presenting: 1, at: t(100))
-    #expect(outcome.rotation == .reuse && outcome.standing?.account == alice.account)
-    #expect(try bench.store.standing(of: session.id) == nil)
+    #expect(outcome.rotation == .reuse && outcome.accountSession?.account == alice.account)
+    #expect(try bench.store.accountSession(of: session.id) == nil)
     #expect(try bench.mark() != before)
     #expect(try bench.refresh(session, presenting: 2, at: t(100)) == .refused)
-    #expect(try bench.store.standing(of: other.id) != nil)
+    #expect(try bench.store.accountSession(of: other.id) != nil)
   }
 
   /// T051: detection is from what is stored, not from memory.
@@ -133,7 +133,7 @@ import Testing
     }()
     let again = try Bench(engine, in: scratch)
     #expect(try again.refresh(session, presenting: 1, at: t(80)).rotation == .reuse)
-    #expect(try again.store.standing(of: session.id) == nil)
+    #expect(try again.store.accountSession(of: session.id) == nil)
   }
 
   /// T055, T057, T058, T060: refused, and nothing is touched.
@@ -144,7 +144,7 @@ import Testing
     let bench = try Bench(engine)
     let (_, session) = try bench.person()
     let (bob, _) = try bench.person("bob")
-    let before = (try bench.mark(), try bench.store.standing(of: session.id))
+    let before = (try bench.mark(), try bench.store.accountSession(of: session.id))
     func refused(
       _ id: SessionID? = nil, account: AccountID? = nil, version: Int64 = 1, at now: NumericDate
     ) throws -> Bool {
@@ -161,7 +161,7 @@ import Testing
     }
     #expect(try refused(at: session.expiresAt))
     #expect(try bench.mark() == before.0)
-    #expect(try bench.store.standing(of: session.id) == before.1)
+    #expect(try bench.store.accountSession(of: session.id) == before.1)
     #expect(try !refused(at: t(60)))
   }
 
@@ -207,11 +207,11 @@ import Testing
     let (_, session) = try bench.person()
     _ = try bench.refresh(session, presenting: 1, at: t(60))
     try bench.store.confirm([(session.id, 1), (session.id, 3), (newSessionID(), 2)])
-    #expect(try bench.store.standing(of: session.id)?.session.confirmed == 1)
+    #expect(try bench.store.accountSession(of: session.id)?.session.confirmed == 1)
     try bench.store.confirm([(newSessionID(), 1), (session.id, 2)])
-    #expect(try bench.store.standing(of: session.id)?.session.confirmed == 2)
+    #expect(try bench.store.accountSession(of: session.id)?.session.confirmed == 2)
     try bench.store.confirm([(session.id, 1)])
-    #expect(try bench.store.standing(of: session.id)?.session.confirmed == 2)
+    #expect(try bench.store.accountSession(of: session.id)?.session.confirmed == 2)
   }
 
   /// T049: fifty requests with one cookie are one step, also where they come as one.
@@ -239,8 +239,8 @@ import Testing
     let last = try bench.store.refresh([presented(carol, 9), presented(carol, 2)])
     #expect(last.map(\.rotation) == [.reuse, nil])
     #expect(outcomes[3...].allSatisfy { $0.rotation == .resend })
-    #expect(Set(outcomes.compactMap { $0.standing?.session.generation }) == [2, 1])
-    #expect(try bench.store.standing(of: alice.id)?.session.generation == 2)
+    #expect(Set(outcomes.compactMap { $0.accountSession?.session.generation }) == [2, 1])
+    #expect(try bench.store.accountSession(of: alice.id)?.session.generation == 2)
     #expect(try bench.store.refresh([]).isEmpty)
   }
 
@@ -250,12 +250,12 @@ import Testing
     let bench = try Bench(engine)
     let people = try (0..<5).map { try bench.person("p\($0)") }
     let unknown = newSessionID()
-    let found = try bench.store.standings(of: people.map(\.session.id) + [unknown])
+    let found = try bench.store.accountSessions(of: people.map(\.session.id) + [unknown])
     #expect(found.count == 5 && found[unknown] == nil)
     for (credentials, session) in people {
       #expect(try found[session.id]?.get().session == session)
       #expect(try found[session.id]?.get().account == credentials.account)
     }
-    #expect(try bench.store.standings(of: []).isEmpty)
+    #expect(try bench.store.accountSessions(of: []).isEmpty)
   }
 }

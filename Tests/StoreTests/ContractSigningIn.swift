@@ -70,7 +70,7 @@ import Testing
     #expect(try bench.start(alice, newHash: "stronger") == .started(evicted: []))
     let stored = try #require(try bench.store.credentials(of: alice.account.id))
     #expect(stored.passwordHash == "stronger" && stored.account == alice.account)
-    #expect(try bench.store.standing(of: session.id) != nil)
+    #expect(try bench.store.accountSession(of: session.id) != nil)
     // Another login that read the old hash a moment before: the password was right.
     #expect(try bench.start(alice, newHash: "another") == .started(evicted: []))
     #expect(try bench.store.credentials(of: alice.account.id)?.passwordHash == "stronger")
@@ -106,7 +106,7 @@ import Testing
       try bench.store.credentials(of: alice.account.id)
         == Credentials(account: raised, passwordHash: "new"))
     #expect(try bench.store.sessions(of: alice.account.id, at: t(60)) == [fresh])
-    #expect(try bench.store.standing(of: old.id) == nil)
+    #expect(try bench.store.accountSession(of: old.id) == nil)
     #expect(try bench.mark() != before)
 
     // The same once more is about a password that is no longer: nothing happens.
@@ -121,6 +121,6 @@ import Testing
     let change = changing(alice, newSession(of: alice.account, at: t(0)), at: t(0))
     #expect(try bench.store.changePassword(change, at: t(0)) == .outdated)
     #expect(try bench.store.credentials(of: alice.account.id) == alice)
-    #expect(try bench.store.standing(of: old.id) != nil)
+    #expect(try bench.store.accountSession(of: old.id) != nil)
   }
 }

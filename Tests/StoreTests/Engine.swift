@@ -146,7 +146,7 @@ private func identifier<T>(_ make: (String) -> T?) -> T {
 }
 
 extension RefreshOutcome {
-  /// The decision, without the standing.
+  /// The decision, without the session.
   var rotation: Rotation? {
     switch self {
     case .granted(let rotation, _): rotation
@@ -155,9 +155,9 @@ extension RefreshOutcome {
     }
   }
 
-  var standing: Standing? {
+  var accountSession: AccountSession? {
     switch self {
-    case .granted(_, let standing), .reuse(let standing): standing
+    case .granted(_, let accountSession), .reuse(let accountSession): accountSession
     case .refused, .failed: nil
     }
   }

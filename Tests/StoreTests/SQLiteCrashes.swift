@@ -28,7 +28,7 @@ private let hasStrace = FileManager.default.isExecutableFile(atPath: "/usr/bin/s
       for child in children { #expect(child.wait() == -SIGKILL) }
       let store = try SQLiteStore(at: scratch.database)
       for (id, generation) in acknowledged.flatMap({ $0 }) {
-        let stored = try store.standing(of: #require(SessionID(id)))?.session.generation
+        let stored = try store.accountSession(of: #require(SessionID(id)))?.session.generation
         // The one step further may have been on its way.
         #expect(stored == generation || stored == generation + 1)
       }
@@ -97,7 +97,7 @@ private let hasStrace = FileManager.default.isExecutableFile(atPath: "/usr/bin/s
           let after = newest.withLock { $0 }
           let store = try SQLiteStore(at: copy)
           for (person, session) in people.enumerated() {
-            let stored = try #require(try store.standing(of: session.id)).session.generation
+            let stored = try #require(try store.accountSession(of: session.id)).session.generation
             #expect((before[person]...after[person] + 1).contains(stored))
           }
           #expect(try sql(copy, "PRAGMA integrity_check") == "ok")
@@ -181,14 +181,14 @@ private let hasStrace = FileManager.default.isExecutableFile(atPath: "/usr/bin/s
       // For root, modes mean nothing; for this thread they shall.
       if geteuid() == 0 { asNobody() }
       let store = try SQLiteStore(at: scratch.database)
-      #expect(try store.standing(of: session.id)?.account == alice.account)
+      #expect(try store.accountSession(of: session.id)?.account == alice.account)
       let error = #expect(throws: StoreError.self) { try store.revoke(alice.account.id) }
       #expect(error?.reason.contains(scratch.database) == true)
       guard case .unreadable = error else {
         Issue.record("\(String(describing: error))")
         return
       }
-      #expect(try store.standing(of: session.id)?.account == alice.account)
+      #expect(try store.accountSession(of: session.id)?.account == alice.account)
     }
   }
 
@@ -225,7 +225,7 @@ private let hasStrace = FileManager.default.isExecutableFile(atPath: "/usr/bin/s
     shell.end()
     try rotate(150)
     #expect(try logSize() <= usual)
-    #expect(try bench.store.standing(of: session.id)?.session.generation == 851)
+    #expect(try bench.store.accountSession(of: session.id)?.session.generation == 851)
   }
 }
 

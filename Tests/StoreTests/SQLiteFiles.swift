@@ -62,7 +62,7 @@ import Testing
       scratch.database,
       "PRAGMA ignore_check_constraints = 1; UPDATE session SET version = 0 WHERE id = '\(alice.id)'"
     )
-    let found = try bench.store.standings(of: [alice.id, bob.id])
+    let found = try bench.store.accountSessions(of: [alice.id, bob.id])
     #expect(throws: StoreError.self) { try found[alice.id]?.get() }
     #expect(try found[bob.id]?.get().session == bob)
     let outcomes = try bench.store.refresh(
@@ -96,10 +96,10 @@ import Testing
     try file.close()
 
     let damaged = try Bench(SQLiteStore(at: scratch.database), in: scratch)
-    let found = try damaged.store.standings(of: sessions.map(\.id))
+    let found = try damaged.store.accountSessions(of: sessions.map(\.id))
     let good = sessions.filter { session in
-      guard case .success(let standing)? = found[session.id] else { return false }
-      return standing.session == session
+      guard case .success(let accountSession)? = found[session.id] else { return false }
+      return accountSession.session == session
     }
     #expect(!good.isEmpty && good.count < sessions.count)
     let outcomes = try damaged.store.refresh(
@@ -230,7 +230,7 @@ import Testing
         return false
       }
     }
-    #expect(isRefused(try bench.store.standing(of: session.id).map { [$0] } ?? []))
+    #expect(isRefused(try bench.store.accountSession(of: session.id).map { [$0] } ?? []))
     if table == "account" {
       #expect(isRefused(try bench.store.accounts(after: nil, limit: 9)))
       #expect(isRefused(try bench.store.credentials(of: alice.account.id).map { [$0] } ?? []))

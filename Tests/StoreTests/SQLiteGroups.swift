@@ -85,7 +85,7 @@ import Testing
       return item.offset
     }
     for (index, result) in results.enumerated() {
-      let isThere = try store.standing(of: sessions[index].id) != nil
+      let isThere = try store.accountSession(of: sessions[index].id) != nil
       #expect(result == (index % 3 == 0 ? .failure(.full) : .success(index)))
       #expect(isThere == (index % 3 == 0))
     }
@@ -95,7 +95,7 @@ import Testing
         throw .full
       }
     }
-    #expect(try store.standing(of: sessions[0].id) != nil)
+    #expect(try store.accountSession(of: sessions[0].id) != nil)
   }
 
   /// Many tokens of one caller share one sync, and those that need no write start no transaction.

@@ -60,7 +60,7 @@ import Testing
       }
     }
     for session in people {
-      #expect(try benches[3].store.standing(of: session.id)?.session.generation == 61)
+      #expect(try benches[3].store.accountSession(of: session.id)?.session.generation == 61)
     }
   }
 
@@ -77,10 +77,10 @@ import Testing
     let took = ContinuousClock.now - start
     #expect(throws: StoreError.busy) { try bench.store.endSession(session.id, of: nil) }
     #expect(took >= .milliseconds(200) && took < .seconds(5))
-    #expect(try bench.store.standing(of: session.id)?.session == session)
+    #expect(try bench.store.accountSession(of: session.id)?.session == session)
     probe.giveBack()
     #expect(try bench.refresh(session, presenting: 1, at: t(100)).rotation == .rotate)
-    #expect(try bench.store.standing(of: session.id)?.session.generation == 2)
+    #expect(try bench.store.accountSession(of: session.id)?.session.generation == 2)
   }
 
   /// T193: who needs nothing written is answered, whoever writes.
@@ -105,7 +105,7 @@ import Testing
     #expect(outcomes[1].rotation == .keep)
     #expect(outcomes[2] == .refused)
     probe.giveBack()
-    #expect(try bench.store.standing(of: alice.id)?.session == alice)
+    #expect(try bench.store.accountSession(of: alice.id)?.session == alice)
   }
 
   @Test func `that somebody deletes is taken where the next process finds it`() throws {
@@ -129,7 +129,7 @@ import Testing
     let (alice, session) = try bench.person()
     let shell = try Shell(scratch.database, "BEGIN EXCLUSIVE;")
     #expect(throws: StoreError.busy) { try bench.store.revoke(alice.account.id) }
-    #expect(try bench.store.standing(of: session.id)?.account == alice.account)
+    #expect(try bench.store.accountSession(of: session.id)?.account == alice.account)
     shell.end()
     #expect(try bench.store.revoke(alice.account.id) == 2)
 

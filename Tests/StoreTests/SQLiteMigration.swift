@@ -37,7 +37,7 @@ import Testing
     let (scratch, account, id) = try make()
     try SQLiteStore.migrate(at: scratch.database)
     let store = try SQLiteStore(at: scratch.database)
-    let session = try #require(try store.standing(of: id)).session
+    let session = try #require(try store.accountSession(of: id)).session
     #expect(session.account == account && session.generation == 7 && session.confirmed == 6)
     #expect(session.sentAt == NumericDate(seconds: 1_700_000_200))
     #expect(session.sentAt == session.issuedAt)
@@ -55,7 +55,7 @@ import Testing
     try SQLiteStore.migrate(at: scratch.database)
     let after = Int64(Date().timeIntervalSince1970)
     let store = try SQLiteStore(at: scratch.database)
-    let bound = try #require(try store.standing(of: id)).session.boundFrom
+    let bound = try #require(try store.accountSession(of: id)).session.boundFrom
     #expect((before + 1...after + 1).contains(bound.seconds))
     func rotation(_ generation: Int64, issued: NumericDate) throws -> Rotation? {
       try store.refresh([
@@ -67,7 +67,7 @@ import Testing
     #expect(try rotation(7, issued: NumericDate(seconds: 1_700_000_100)) == .rotate)
     #expect(try rotation(8, issued: bound + 60) == nil)
     #expect(try rotation(7, issued: bound + -1) == .resend)
-    #expect(try store.standing(of: id)?.session.boundFrom == bound)
+    #expect(try store.accountSession(of: id)?.session.boundFrom == bound)
   }
 
   @Test func `keeps the wrong guesses that it has counted`() throws {

@@ -6,7 +6,7 @@ import Threads
 /// It is asked for every few requests of `check`, so the question has a short form: while the log's
 /// header is the same, nobody has committed. Else `data_version` tells a connection of every commit
 /// but its own, and this one never commits: so it sees those of this process too.
-final class Marks: Sendable {
+final class RevocationWatch: Sendable {
   private struct State {
     var connection: Connection?
     var last: RevocationMark?
