@@ -24,8 +24,7 @@ package struct Presented: Equatable, Sendable {
   ///   - reuseWindow: How long a confirmed session still answers the token before the live one.
   package init(
     session: SessionID, account: AccountID, version: Int64, generation: Int64,
-    issuedAt: NumericDate = NumericDate(seconds: .max), isBound: Bool = true, at time: NumericDate,
-    reuseWindow: Duration
+    issuedAt: NumericDate, isBound: Bool, at time: NumericDate, reuseWindow: Duration
   ) {
     self.session = session
     self.account = account

@@ -12,7 +12,8 @@ import Testing
   ) throws -> Presented {
     Presented(
       session: try sessionID(session), account: try accountID(account), version: version,
-      generation: generation, at: start + seconds, reuseWindow: .seconds(10))
+      generation: generation, issuedAt: NumericDate(seconds: 0), isBound: true, at: start + seconds,
+      reuseWindow: .seconds(10))
   }
 
   private func found(

@@ -75,7 +75,8 @@ private final class Host {
   func rotated() throws -> (session: SessionID, token: String) {
     let (session, _) = try signIn()
     let presented = Presented(
-      session: session, account: account.id, version: 1, generation: 1, at: now,
+      session: session, account: account.id, version: 1, generation: 1,
+      issuedAt: NumericDate(seconds: 0), isBound: true, at: now,
       reuseWindow: .seconds(10))
     let outcome = try store.refresh([presented]).first
     guard case .granted(.rotate, let accountSession)? = outcome else {

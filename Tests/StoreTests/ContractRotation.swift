@@ -150,7 +150,8 @@ import Testing
     ) throws -> Bool {
       let presented = Presented(
         session: id ?? session.id, account: account ?? session.account, version: version,
-        generation: 1, at: now, reuseWindow: .seconds(10))
+        generation: 1, issuedAt: NumericDate(seconds: 0), isBound: true, at: now,
+        reuseWindow: .seconds(10))
       return try bench.store.refresh([presented]) == [.refused]
     }
     #expect(try refused(newSessionID(), at: t(60)))
@@ -222,6 +223,7 @@ import Testing
     func presented(_ session: Session, _ generation: Int64) -> Presented {
       Presented(
         session: session.id, account: session.account, version: 1, generation: generation,
+        issuedAt: NumericDate(seconds: 0), isBound: true,
         at: t(60), reuseWindow: .seconds(10))
     }
     let together = [presented(alice, 1), presented(bob, 9), presented(bob, 1)]

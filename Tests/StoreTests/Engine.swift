@@ -76,7 +76,8 @@ final class Bench: Sendable {
   ) throws -> RefreshOutcome {
     let presented = Presented(
       session: session.id, account: session.account, version: session.version,
-      generation: generation, at: now, reuseWindow: window)
+      generation: generation, issuedAt: NumericDate(seconds: 0), isBound: true, at: now,
+      reuseWindow: window)
     return try #require(try store.refresh([presented]).first)
   }
 

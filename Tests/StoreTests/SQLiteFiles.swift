@@ -68,7 +68,8 @@ import Testing
     let outcomes = try bench.store.refresh(
       [alice, bob].map { session in
         Presented(
-          session: session.id, account: session.account, version: 1, generation: 1, at: t(60),
+          session: session.id, account: session.account, version: 1, generation: 1,
+          issuedAt: NumericDate(seconds: 0), isBound: true, at: t(60),
           reuseWindow: .seconds(10))
       })
     guard case .failed? = outcomes.first else {
@@ -105,7 +106,8 @@ import Testing
     let outcomes = try damaged.store.refresh(
       sessions.map { session in
         Presented(
-          session: session.id, account: session.account, version: 1, generation: 1, at: t(60),
+          session: session.id, account: session.account, version: 1, generation: 1,
+          issuedAt: NumericDate(seconds: 0), isBound: true, at: t(60),
           reuseWindow: .seconds(10))
       })
     for (session, outcome) in zip(sessions, outcomes) {

@@ -111,6 +111,7 @@ import Testing
       sessions.map { session in
         Presented(
           session: session.id, account: session.account, version: 1, generation: generation,
+          issuedAt: NumericDate(seconds: 0), isBound: true,
           at: now, reuseWindow: .seconds(10))
       }
     }

@@ -97,7 +97,8 @@ import Testing
       [(alice.id, alice, 1), (bob.id, bob, 2), (newSessionID(), bob, 1)].map {
         id, session, number in
         Presented(
-          session: id, account: session.account, version: 1, generation: number, at: t(60),
+          session: id, account: session.account, version: 1, generation: number,
+          issuedAt: NumericDate(seconds: 0), isBound: true, at: t(60),
           reuseWindow: .seconds(10))
       })
     #expect(outcomes.count == 3)
