@@ -24,6 +24,7 @@ let package = Package(
     .systemLibrary(name: "CSQLite"),
     .systemLibrary(name: "CCrypto"),
     .systemLibrary(name: "CArgon2"),
+    .systemLibrary(name: "CPostgreSQL"),
     .systemLibrary(name: "CSystem"),
 
     .target(name: "Wire"),
@@ -36,6 +37,7 @@ let package = Package(
       name: "PasswordHash",
       dependencies: ["Accounts", "Threads", "System", "CArgon2", "CSystem"]),
     .target(name: "Store", dependencies: ["Accounts", "Threads", "System", "CSQLite", "CSystem"]),
+    .target(name: "PostgreSQL", dependencies: ["Accounts", "Threads", "CPostgreSQL"]),
     .target(name: "FastCGI", dependencies: ["Wire", "Threads", "System", "CFastCGI", "CSystem"]),
     .target(name: "Configuration", dependencies: ["Accounts"]),
     .target(
@@ -76,7 +78,7 @@ let package = Package(
       .testTarget(name: "AccountsTests", dependencies: ["Accounts"]),
       .testTarget(name: "TokenTests", dependencies: ["Token", "Wire", "Accounts"]),
       .testTarget(name: "PasswordHashTests", dependencies: ["PasswordHash", "Accounts"]),
-      .testTarget(name: "StoreTests", dependencies: ["Store", "Accounts"]),
+      .testTarget(name: "StoreTests", dependencies: ["Store", "PostgreSQL", "Accounts"]),
       .testTarget(name: "FastCGITests", dependencies: ["FastCGI", "Threads", "Wire"]),
       .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
       .testTarget(name: "LoggingTests", dependencies: ["Logging"]),
