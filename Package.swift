@@ -42,6 +42,7 @@ let package = Package(
     .target(name: "Configuration", dependencies: ["Accounts"]),
     .target(
       name: "Logging", dependencies: ["Configuration", "FastCGI", "Threads", "Wire", "CSystem"]),
+    .target(name: "Stores", dependencies: ["Accounts", "Configuration", "PostgreSQL", "Store"]),
     .target(name: "Launch", dependencies: ["Accounts", "Configuration", "FastCGI", "CSystem"]),
     .target(
       name: "Authentication", dependencies: ["Accounts", "Configuration", "Token", "CSystem"]),
@@ -69,7 +70,7 @@ let package = Package(
           + (program.name == "check" ? ["AuthRequest"] : [])
           + (program.name == "tallystick" ? ["FastCGI", "System", "CSystem"] : [])
           + (program.name == "tallystick" ? [] : ["Routes"])
-          + (program.store ? ["Store"] : [])
+          + (program.store ? ["Stores"] : [])
           + (program.hashing ? ["PasswordHash", "PasswordLogin"] : []))
     } + [
       .testTarget(name: "WireTests", dependencies: ["Wire"]),

@@ -44,6 +44,10 @@ package struct Settings: Equatable, Sendable {
   package var maximumSessions = 100
   package var allowedOrigins: [Origin] = []
   package var logLevel = LogLevel.info
+  /// The engine of the store; from the environment alone.
+  package var store = StoreSetting.sqlite
+  /// How old what `check` knows of revocations may be; from the environment alone.
+  package var checkStaleness = Duration.zero
 
   package var database: String { state + "/tallystick.db" }
   package var keys: String { state + "/keys" }
@@ -76,6 +80,7 @@ package struct Settings: Equatable, Sendable {
       }
       state = path
     }
+    try readStore(value)
     for setting in Settings.adjustable {
       guard let text = value(setting.variable) else { continue }
       try apply(setting, text)
@@ -109,6 +114,30 @@ package struct Settings: Equatable, Sendable {
       }
     }
     return settings
+  }
+
+  /// Reads what is never a request's.
+  private mutating func readStore(
+    _ value: (_ variable: String) -> String?
+  ) throws(SettingError) {
+    if let text = value("TALLYSTICK_STORE") {
+      guard let store = StoreSetting(text) else {
+        throw SettingError(
+          variable: "TALLYSTICK_STORE", value: "(not shown)",
+          allowed: "sqlite, or a URI postgresql://…")
+      }
+      self.store = store
+    }
+    if let text = value("TALLYSTICK_CHECK_STALENESS") {
+      guard let seconds = wholeSeconds(text), (0...10).contains(seconds),
+        seconds == 0 || store != .sqlite
+      else {
+        throw SettingError(
+          variable: "TALLYSTICK_CHECK_STALENESS", value: text,
+          allowed: "0s to 10s, and more than 0s only with STORE=postgresql://…")
+      }
+      checkStaleness = .seconds(seconds)
+    }
   }
 
   private mutating func apply(_ setting: Setting, _ text: String) throws(SettingError) {

@@ -31,6 +31,23 @@ extension PostgreSQLStore {
     }
   }
 
+  /// Whether there are tables, of whatever version.
+  package static func exists(uri: String) throws(StoreError) -> Bool {
+    let library = try Library.load()
+    let address = try ServerAddress(uri, library)
+    return try explained { () throws(Failure) in
+      let patience = PostgreSQLOptions().patience
+      let connection = try ServerConnection.open(address, patience: patience, library)
+      return try Schema.found(on: connection, until: Deadline(after: patience)) != nil
+    }
+  }
+
+  /// Whether libpq understands a URI.
+  package static func understands(_ uri: String) throws(StoreError) -> Bool {
+    let library = try Library.load()
+    return (try? ServerAddress(uri, library)) != nil
+  }
+
   /// Host and database of a URI, for a message; never a password.
   package static func name(of uri: String) throws(StoreError) -> String {
     try ServerAddress(uri, try Library.load()).name

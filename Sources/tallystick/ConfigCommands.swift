@@ -4,7 +4,6 @@ import Launch
 import Logging
 import PasswordHash
 import PasswordLogin
-import Store
 import Token
 import Wire
 
@@ -42,7 +41,8 @@ extension Settings {
       ("TALLYSTICK_PASSWORD_MIN", String(passwordMinimum)),
       ("TALLYSTICK_MAX_SESSIONS", String(maximumSessions)),
       ("TALLYSTICK_ALLOWED_ORIGINS", allowedOrigins.map(\.text).joined(separator: " ")),
-      ("TALLYSTICK_LOG_LEVEL", logLevel.rawValue),
+      ("TALLYSTICK_LOG_LEVEL", logLevel.rawValue), ("TALLYSTICK_STORE", store.shown),
+      ("TALLYSTICK_CHECK_STALENESS", text(checkStaleness)),
     ]
   }
 

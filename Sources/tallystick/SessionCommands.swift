@@ -3,7 +3,6 @@ import Authentication
 import Configuration
 import Launch
 import Logging
-import Store
 import Wire
 
 let sessionCommands = [
