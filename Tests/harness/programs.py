@@ -1,11 +1,10 @@
 """What the tests run, and what its state looks like on the disk."""
 
-import contextlib
-import fcntl
 import os
 import pathlib
-import sqlite3
 import subprocess
+
+from stores import database
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ROUTES = "register login refresh logout revoke password me sessions jwks health check".split()
@@ -22,17 +21,6 @@ def programs():
         script = 'tool=test; source "$0/tools/lib/common.sh"; build_release'
         subprocess.run(["bash", "-c", script, ROOT], check=True)
     return folder
-
-
-@contextlib.contextmanager
-def database(state):
-    """The database, written to as no program would, but under the programs' lock."""
-    path = pathlib.Path(state) / "tallystick.db"
-    with open(f"{path}.lock", "a") as lock, contextlib.closing(sqlite3.connect(path, timeout=10)) as opened:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        opened.execute("PRAGMA wal_autocheckpoint = 0")
-        with opened:
-            yield opened
 
 
 def back_in_time(state, seconds):
