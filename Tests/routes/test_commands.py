@@ -175,6 +175,7 @@ def test_init_makes_a_state_that_serves_with_either_algorithm(tmp_path, algorith
     assert is_one_line(again, 1) and host.check(first.token).status == 204
 
 
+@pytest.mark.sqlite
 def test_init_brings_a_database_of_step_1_up_to_date_T203(server):
     """Programs refuse it and say what to do; afterwards nobody has been signed out."""
     first = server.register()

@@ -43,6 +43,7 @@ def spoil(path, how):
 
 BROKEN = [(name, how) for name in ("tallystick.db", "keys/set.json") for how in ("missing", "empty", "text", "zeros", "a directory", "a loop")]
 BROKEN += [("keys", "missing"), (".", "missing")]
+BROKEN = [pytest.param(*case, marks=pytest.mark.sqlite) if case[0] == "tallystick.db" else case for case in BROKEN]
 
 
 @pytest.mark.parametrize("name, how", BROKEN)
@@ -75,6 +76,7 @@ def test_a_check_that_loses_its_store_or_keys_never_allows_what_it_cannot_know_T
     assert server.check(None).status in (401, 503) and server.check(bob.token[:-4] + "AAAA").status in (401, 503)
 
 
+@pytest.mark.sqlite
 def test_an_ended_session_stays_ended_when_the_store_is_lost_T191(server):
     """The revocation was seen; nothing that happens to the file takes it back."""
     first = server.register()

@@ -68,6 +68,7 @@ def test_another_process_of_its_account_sees_no_secret_of_a_program_T230(other, 
 CHANGES = r"(?:unlink|unlinkat|rename|renameat2?|mkdir|mkdirat|rmdir|link|linkat|symlink|symlinkat|chmod|fchmodat|chown|truncate|mknod)"
 
 
+@pytest.mark.sqlite
 def test_a_program_writes_below_its_state_alone_and_connects_to_nobody_T231(made, tmp_path):
     """Every route, its success and a refusal, from the first system call to the last."""
     trace = tmp_path / "trace"
