@@ -151,8 +151,8 @@ export interface Auth extends EventTarget {
   /**
    * Signs in, here and in the other tabs.
    *
-   * If this browser has a session of another account, that one ends first, and `signedout` is fired
-   * only if the sign-in then fails. The username decides: a session of the same account goes on.
+   * A session that this browser has ends. If it is another account's, it ends first, and `signedout`
+   * is fired if the sign-in then fails; if it is the same account's, it ends once the new one exists.
    *
    * @throws {AuthError} `invalid_credentials`, `too_many_attempts`, `temporarily_unavailable`, …;
    *   `network` and `temporarily_unavailable` also if the other session could not be ended
@@ -161,7 +161,7 @@ export interface Auth extends EventTarget {
   login(username: string, password: string, options?: SignInOptions): Promise<User>;
 
   /**
-   * Creates an account and signs in. A session that this browser has ends first.
+   * Creates an account and signs in. A session that this browser has ends first, as for `login`.
    *
    * @throws {AuthError} `registration_closed`, `username_taken`, `weak_password`, …, and as `login`
    */

@@ -1,7 +1,7 @@
 // tallystick, the browser half: no storage, the access token lives in a closure.
 // What each call gives and throws: tallystick.d.ts. How the parts work together: README.md.
 
-const PATIENCE = 3000; // ms that one waits for a silent tab's lock, or for the next try
+const PATIENCE = 3000; // ms to wait for a silent tab's lock, or for the next try
 const LIMIT = 30000; // ms until an answer counts as lost
 const ignore = () => {};
 const clock = (window) => () => window.performance.now(); // monotonic
@@ -21,7 +21,9 @@ export class SignedOut extends AuthError {
 
 // keepalive, no abort signal: the new cookie must be stored, even if the tab closes. No redirects:
 // a password stays here.
-const createCall = (window, fetch, base) => async (path, bearer, body, method = "POST") => {
+const createCall = (window, fetch, base) => async (
+  path, bearer, body, method = "POST", credentials = "include",
+) => {
   const headers = {};
   if (bearer) headers.Authorization = "Bearer " + bearer;
   if (body) headers["Content-Type"] = "application/json";
@@ -30,7 +32,7 @@ const createCall = (window, fetch, base) => async (path, bearer, body, method = 
     response = await Promise.race([
       fetch(base + path, {
         method, headers, body: body && JSON.stringify(body),
-        keepalive: true, credentials: "include", redirect: "error",
+        keepalive: true, credentials, redirect: "error",
       }),
       new Promise((_, lost) => { limit = window.setTimeout(lost, LIMIT); }),
     ]);
@@ -49,8 +51,8 @@ const createCall = (window, fetch, base) => async (path, bearer, body, method = 
 
 // ---- Between tabs
 
-// Messages: { ask }, does anybody have a token? (also: I am at work); { token, user, life, left,
-// signin }, here is one; { out }, signed out.
+// Messages: { ask }, who has a token? (also: I am at work); { token, user, life, left, signin },
+// here is one; { out }, signed out.
 function createTabs(window, name, receive) {
   let channel = window.BroadcastChannel && new window.BroadcastChannel(name);
   channel?.unref?.(); // Node
@@ -114,7 +116,7 @@ function createTurns(window, name, tabs) {
 function createSession(window, name, call, emit) {
   const { document } = window;
   let token = "", life = 0, ends = 0; // the access token, its whole life in s, its end in ms
-  let owner = false; // this tab fetched the token, so it answers tabs that ask for one
+  let owner = false; // this tab fetched the token, so it answers who asks
   let epoch = 0;
   let parting = ""; // the token of a sign-out that the server has not confirmed
   let flight, timer; // the refresh under way; the next renewal
@@ -159,8 +161,8 @@ function createSession(window, name, call, emit) {
     tabs.post({ token, user, life, left: left(), signin });
   }
 
-  // A sign-in. Before it, a session of another account ends: no site may go on as that one. Only the
-  // server knows: a page of another origin may have begun it.
+  // A sign-in. The browser's session, which only the server knows, ends: before, if it is another
+  // account's, so that no site goes on as that one; else after, and the new cookies stay.
   async function begin(path, body) {
     const mine = epoch;
     let bearer = token, { user } = snapshot;
@@ -178,6 +180,7 @@ function createSession(window, name, call, emit) {
       if (other && token && mine === epoch) leave("logout");
       throw error;
     }
+    if (bearer && !other) await call("/logout", bearer, undefined, "POST", "omit").catch(ignore);
   }
 
   function receive(data) {
@@ -224,7 +227,7 @@ function createSession(window, name, call, emit) {
     return renew(used, mine);
   }
 
-  // For a request; empty if nobody is signed in.
+  // Empty if nobody is signed in.
   async function fresh() {
     await restored;
     return snapshot.status === "signedout" ? "" : usable() ? token : renew();
@@ -256,7 +259,7 @@ function createSession(window, name, call, emit) {
           else leave(); // a visitor without a cookie: nothing to end
           throw new SignedOut();
         }
-        // Not a word about the session: keep it.
+        // Nothing about the session: keep it.
         const delay = Math.max(error.retryAfter * 1000, 400 * 2 ** fails++);
         notBefore = now() + Math.min(delay, 60000) * (1 + Math.random() / 2);
         failure = error;
@@ -295,7 +298,7 @@ function createSession(window, name, call, emit) {
 
   function depart(reason) {
     parting = token || parting;
-    const done = call("/logout", parting); // on its way before a listener leaves the page
+    const done = call("/logout", parting); // before a listener leaves the page
     turns.after(done); // a later sign-in waits for its cookie to go
     leave(reason);
     return done.then(() => { parting = ""; });

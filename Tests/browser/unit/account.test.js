@@ -305,12 +305,25 @@ test("whoever signs in as somebody else ends the session that the browser had, b
   }
 });
 
-test("whoever signs in again as the same account ends nothing", async () => {
+test("whoever signs in again as the same account ends the old session after, cookies untouched", async () => {
   const browser = new Browser();
-  const tab = await browser.signedIn();
-  await tab.auth.login("Ann", "right");
+  const [one, two] = [await browser.signedIn(), browser.open()];
+  await browser.clock.advance(100);
+  browser.server.requests = [];
+  await assert.rejects(one.auth.login("ann", "wrong"), { code: "invalid_credentials" });
   assert.deepEqual(paths(browser), ["/refresh", "/login"]);
-  assert.equal(browser.server.live("session-1"), true, "the sites that it opened stay open");
+  assert.equal((await one.auth.fetch("/api/x")).status, 200, "a slip of the finger ends nothing");
+  browser.server.requests = [];
+  await one.auth.login("Ann", "right");
+  assert.deepEqual(paths(browser), ["/refresh", "/login", "/logout"]);
+  assert.equal(browser.server.requests.at(-1).init.credentials, "omit");
+  await settle();
+  assert.equal(browser.server.live("session-1"), false, "or a sign-out would leave it");
+  assert.equal(browser.server.live(browser.server.cookie), true);
+  for (const { auth, events } of [one, two]) {
+    assert.equal((await auth.fetch("/api/x")).status, 200);
+    assert.deepEqual(events, []);
+  }
 });
 
 test("a session that only the server knows of ends too", async () => {

@@ -115,7 +115,7 @@ export class Server {
     };
   }
 
-  #answer({ path, bearer, body, method }) {
+  #answer({ path, bearer, body, method, init: { credentials } }) {
     const known = this.#bearer(bearer);
     switch (path) {
     case "/auth/refresh":
@@ -129,7 +129,7 @@ export class Server {
       return this.#grant();
     case "/auth/logout":
       this.#sessions.delete(this.#tokens.get(bearer)?.session);
-      this.cookie = null;
+      if (credentials !== "omit") this.cookie = null;
       return json(204);
     case "/auth/password":
       if (!known) return refusal(401, "invalid_token");
