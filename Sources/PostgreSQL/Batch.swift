@@ -135,6 +135,11 @@ extension BatchTransaction: StoreTransaction {
   func update(_ credentials: Credentials) throws(StoreError) { throw needs(.transaction) }
   func delete(_ account: AccountID) throws(StoreError) -> Bool { throw needs(.transaction) }
   func insert(_ session: Session) throws(StoreError) { throw needs(.transaction) }
+  func insert(_ handover: Handover) throws(StoreError) { throw needs(.transaction) }
+  func takeHandover(_ code: String) throws(StoreError) -> Handover? { throw needs(.transaction) }
+  func deleteHandovers(endingBefore time: NumericDate) throws(StoreError) {
+    throw needs(.transaction)
+  }
   func delete(_ session: SessionID, of account: AccountID) throws(StoreError) -> Bool {
     throw needs(.transaction)
   }

@@ -41,11 +41,14 @@ enum Schema {
       bound_from bigint NOT NULL,
       address bytea NOT NULL,
       user_agent bytea NOT NULL,
+      shared_lifetime bigint CHECK (shared_lifetime >= 1),
       ordinal bigint NOT NULL
     ) WITH (fillfactor = 80)
     """,
     "CREATE INDEX session_of_account ON tallystick.session (account, version)",
     "CREATE INDEX session_by_end ON tallystick.session (expires_at)",
+    // Not by their end: an index over the last use would be written with every refresh.
+    "CREATE INDEX session_shared ON tallystick.session (id) WHERE shared_lifetime IS NOT NULL",
     """
     CREATE TABLE tallystick.attempt (
       scope text COLLATE "C" NOT NULL CHECK (scope IN ('pair', 'network', 'name')),
@@ -67,6 +70,18 @@ enum Schema {
       PRIMARY KEY (account, network)
     )
     """,
+    """
+    CREATE TABLE tallystick.handover (
+      code text COLLATE "C" PRIMARY KEY, -- its digest
+      session text NOT NULL,
+      account text NOT NULL,
+      version bigint NOT NULL CHECK (version >= 1),
+      site text NOT NULL,
+      state text NOT NULL,
+      expires_at bigint NOT NULL
+    )
+    """,
+    "CREATE INDEX handover_by_end ON tallystick.handover (expires_at)",
     """
     CREATE TABLE tallystick.revocation (
       shard bigint NOT NULL,

@@ -15,7 +15,7 @@ extension ServerTransaction {
           """
           SELECT s.account, s.version, s.generation, s.confirmed, s.rotated_at, s.issued_at,
             s.sent_at, s.created_at, s.last_used_at, s.expires_at, s.bound_from, s.address,
-            s.user_agent, a.username, a.groups, a.version, a.is_disabled, a.created_at
+            s.user_agent, s.shared_lifetime, a.username, a.groups, a.version, a.is_disabled, a.created_at
           FROM tallystick.session AS s JOIN tallystick.account AS a ON a.id = s.account
           WHERE s.id = $1
           """, id)
@@ -24,7 +24,7 @@ extension ServerTransaction {
           """
           SELECT s.account, s.version, s.generation, s.confirmed, s.rotated_at, s.issued_at,
             s.sent_at, s.created_at, s.last_used_at, s.expires_at, s.bound_from, s.address,
-            s.user_agent, a.username, a.groups, a.version, a.is_disabled, a.created_at
+            s.user_agent, s.shared_lifetime, a.username, a.groups, a.version, a.is_disabled, a.created_at
           FROM tallystick.session AS s JOIN tallystick.account AS a ON a.id = s.account
           WHERE s.id = $1 FOR UPDATE OF s
           """, id)
@@ -43,21 +43,23 @@ extension ServerTransaction {
         try run(
           """
           SELECT id, account, version, generation, confirmed, rotated_at, issued_at, sent_at,
-            created_at, last_used_at, expires_at, bound_from, address, user_agent, ordinal
+            created_at, last_used_at, expires_at, bound_from, address, user_agent,
+            shared_lifetime, ordinal
           FROM tallystick.session WHERE account = $1 ORDER BY id
           """, id)
       case .write:
         try run(
           """
           SELECT id, account, version, generation, confirmed, rotated_at, issued_at, sent_at,
-            created_at, last_used_at, expires_at, bound_from, address, user_agent, ordinal
+            created_at, last_used_at, expires_at, bound_from, address, user_agent,
+            shared_lifetime, ordinal
           FROM tallystick.session WHERE account = $1 ORDER BY id FOR UPDATE
           """, id)
       }
     // Locks are taken in the order of the identifiers; what is asked for is another order.
     let sessions = try answer.map { row throws(StoreError) in
       guard let id = SessionID(try row.text(0)) else { throw .corrupt("session.id") }
-      return (session: try readSession(row, id, from: 1), ordinal: try row.integer(14))
+      return (session: try readSession(row, id, from: 1), ordinal: try row.integer(15))
     }
     return sessions.sorted { $0.ordinal > $1.ordinal }.map(\.session)
   }
@@ -67,8 +69,8 @@ extension ServerTransaction {
       """
       INSERT INTO tallystick.session
         (id, account, version, generation, confirmed, rotated_at, issued_at, sent_at, created_at,
-         last_used_at, expires_at, bound_from, address, user_agent, ordinal)
-      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
+         last_used_at, expires_at, bound_from, address, user_agent, shared_lifetime, ordinal)
+      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
         (SELECT COALESCE(max(ordinal), 0) + 1 FROM tallystick.session WHERE account = $2))
       """,
       .text(session.id.text), .text(session.account.text), .integer(session.version),
@@ -76,7 +78,8 @@ extension ServerTransaction {
       .integer(session.rotatedAt.seconds), .integer(session.issuedAt.seconds),
       .integer(session.sentAt.seconds), .integer(session.createdAt.seconds),
       .integer(session.lastUsedAt.seconds), .integer(session.expiresAt.seconds),
-      .integer(session.boundFrom.seconds), .bytes(session.address), .bytes(session.userAgent))
+      .integer(session.boundFrom.seconds), .bytes(session.address), .bytes(session.userAgent),
+      .optionalInteger(session.sharedLifetime?.components.seconds))
   }
 
   func update(_ session: Session) throws(StoreError) {
@@ -110,12 +113,20 @@ extension ServerTransaction {
   }
 
   func deleteSessions(endingBy time: NumericDate) throws(StoreError) -> Int {
-    try run(
+    let ended = try run(
       """
       DELETE FROM tallystick.session WHERE id IN
         (SELECT id FROM tallystick.session WHERE expires_at <= $1 ORDER BY id FOR UPDATE)
       """, .integer(time.seconds)
     ).changes
+    let shared = try run(
+      """
+      DELETE FROM tallystick.session WHERE id IN
+        (SELECT id FROM tallystick.session WHERE shared_lifetime IS NOT NULL
+          AND last_used_at + shared_lifetime <= $1 ORDER BY id FOR UPDATE)
+      """, .integer(time.seconds)
+    ).changes
+    return ended + shared
   }
 
   func deleteSessions(lastUsedBefore time: NumericDate) throws(StoreError) -> Int {
@@ -133,7 +144,8 @@ enum AccountSessions {
   static let query: StaticString = """
     SELECT s.account, s.version, s.generation, s.confirmed, s.rotated_at, s.issued_at,
       s.sent_at, s.created_at, s.last_used_at, s.expires_at, s.bound_from, s.address,
-      s.user_agent, a.username, a.groups, a.version, a.is_disabled, a.created_at, s.id
+      s.user_agent, s.shared_lifetime, a.username, a.groups, a.version, a.is_disabled,
+      a.created_at, s.id
     FROM tallystick.session AS s JOIN tallystick.account AS a ON a.id = s.account
     WHERE s.id = ANY ($1::text[])
     """
@@ -142,7 +154,8 @@ enum AccountSessions {
   static let lockingQuery: StaticString = """
     SELECT s.account, s.version, s.generation, s.confirmed, s.rotated_at, s.issued_at,
       s.sent_at, s.created_at, s.last_used_at, s.expires_at, s.bound_from, s.address,
-      s.user_agent, a.username, a.groups, a.version, a.is_disabled, a.created_at, s.id
+      s.user_agent, s.shared_lifetime, a.username, a.groups, a.version, a.is_disabled,
+      a.created_at, s.id
     FROM tallystick.session AS s JOIN tallystick.account AS a ON a.id = s.account
     WHERE s.id = ANY ($1::text[]) ORDER BY s.id FOR UPDATE OF s
     """
@@ -178,7 +191,7 @@ enum AccountSessions {
     var found: [SessionID: Result<AccountSession, StoreError>] = [:]
     for index in 0..<answer.count {
       let row = answer[index]
-      guard let id = SessionID(try row.text(18)) else { throw .corrupt("session.id") }
+      guard let id = SessionID(try row.text(19)) else { throw .corrupt("session.id") }
       found[id] = Result { () throws(StoreError) in try readAccountSession(row, id, from: 0) }
     }
     return found
@@ -190,7 +203,7 @@ private func readAccountSession(
 ) throws(StoreError) -> AccountSession {
   let session = try readSession(row, id, from: column)
   return AccountSession(
-    session: session, account: try readAccount(row, session.account, from: column + 13))
+    session: session, account: try readAccount(row, session.account, from: column + 14))
 }
 
 /// Reads a session; what no program of ours would have stored is `corrupt`.
@@ -206,6 +219,7 @@ private func readSession(
     rotatedAt: try row.date(column + 4), issuedAt: try row.date(column + 5),
     sentAt: try row.date(column + 6), createdAt: try row.date(column + 7),
     lastUsedAt: try row.date(column + 8), expiresAt: try row.date(column + 9),
+    sharedLifetime: try row.optionalInteger(column + 13).map { .seconds($0) },
     boundFrom: try row.date(column + 10), address: try row.bytes(column + 11),
     userAgent: try row.bytes(column + 12))
   guard session.version >= 1, session.generation >= 1,

@@ -268,7 +268,7 @@ def test_sessions_are_pruned_only_when_nothing_can_continue_them(server):
 
 def test_config_show_and_check_say_what_is_in_force(server):
     rows = json.loads(server.admin("config", "show", "--json").stdout)
-    assert {"variable": "TALLYSTICK_ISSUER", "value": ISSUER} in rows and len(rows) == 13
+    assert {"variable": "TALLYSTICK_ISSUER", "value": ISSUER} in rows
     assert server.admin("config", "check").stdout == "ok\n"
     blocklist = server.state / "blocklist"
     blocklist.write_bytes(b"zebra99\naardvark\n")
