@@ -86,7 +86,7 @@ let package = Package(
       .testTarget(name: "ThreadsTests", dependencies: ["Threads"]),
       .testTarget(name: "SystemTests", dependencies: ["System"]),
       .testTarget(name: "AccountsTests", dependencies: ["Accounts"]),
-      .testTarget(name: "TokenTests", dependencies: ["Token", "Wire", "Accounts"]),
+      .testTarget(name: "TokenTests", dependencies: ["Token", "Threads", "Wire", "Accounts"]),
       .testTarget(name: "PasswordHashTests", dependencies: ["PasswordHash", "Accounts"]),
       .testTarget(name: "StoreTests", dependencies: ["Store", "PostgreSQL", "Accounts"]),
       .testTarget(name: "FastCGITests", dependencies: ["FastCGI", "Threads", "Wire"]),

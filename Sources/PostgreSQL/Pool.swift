@@ -39,6 +39,7 @@ final class Pool: Sendable {
   /// A connection for one thread, which gives it back.
   ///
   /// - Parameter deadline: Until when it waits for another thread to give one back.
+  /// - Returns: The connection, which `give(back:)` takes again.
   /// - Throws: `busy` where none came in time, `broken` while the server cannot be reached.
   func take(until deadline: Deadline) throws(Failure) -> ServerConnection {
     while true {
@@ -175,6 +176,8 @@ extension String.UTF8View {
   func contains(sequence: String) -> Bool {
     let (all, part) = (Array(self), Array(sequence.utf8))
     guard all.count >= part.count else { return false }
-    return (0...(all.count - part.count)).contains { all[$0..<($0 + part.count)].elementsEqual(part) }
+    return (0...(all.count - part.count)).contains {
+      all[$0..<($0 + part.count)].elementsEqual(part)
+    }
   }
 }

@@ -42,9 +42,10 @@ package final class PostgreSQLStore: AccountStore, Sendable {
       try PostgreSQLStore.askForMark(pool, options)
     }
     // So that a server that cannot be used is found out at the start.
-    pool.give(back: try explained { () throws(Failure) in
+    let first = try explained { () throws(Failure) in
       try pool.take(until: Deadline(after: options.patience))
-    })
+    }
+    pool.give(back: first)
   }
 
   deinit {

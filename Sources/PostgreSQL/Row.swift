@@ -91,12 +91,19 @@ struct Row {
   }
 
   func text(_ column: Int32) throws(StoreError) -> String {
-    try expected(unsafe try answer.value(row, column, type: TypeNumber.text, read: readText), column)
+    try expected(
+      unsafe try answer.value(row, column, type: TypeNumber.text, read: readText), column)
   }
 
   /// A text that was stored as bytes.
   func bytes(_ column: Int32) throws(StoreError) -> String {
-    try expected(unsafe try answer.value(row, column, type: TypeNumber.bytes, read: readText), column)
+    try expected(
+      unsafe try answer.value(row, column, type: TypeNumber.bytes, read: readText), column)
+  }
+
+  func byteArray(_ column: Int32) throws(StoreError) -> [UInt8] {
+    let value = unsafe try answer.value(row, column, type: TypeNumber.bytes) { unsafe Array($0) }
+    return try expected(value, column)
   }
 
   private func expected<T>(_ value: T?, _ column: Int32) throws(StoreError) -> T {

@@ -11,8 +11,9 @@ enum Schema {
   /// A step that has been released is never changed.
   static let migrations: [[StaticString]] = [first]
 
-  /// Texts are compared by their bytes, as SQLite does. What a client sent is kept as bytes: a text
-  /// of the server cannot hold a NUL. Pages of sessions keep room, so that a refresh moves no row.
+  /// Texts are compared by their bytes, as SQLite does.
+  ///
+  /// What a client sent is kept as bytes: a text of the server cannot hold a NUL. Pages of sessions keep room, so that a refresh moves no row.
   private static let first: [StaticString] = [
     """
     CREATE TABLE tallystick.account (
@@ -82,6 +83,22 @@ enum Schema {
     )
     """,
     "CREATE INDEX handover_by_end ON tallystick.handover (expires_at)",
+    """
+    CREATE TABLE tallystick.key_set (
+      version bigint PRIMARY KEY,
+      key_set text NOT NULL,
+      signer text NOT NULL,
+      signature bytea NOT NULL
+    )
+    """,
+    "CREATE TABLE tallystick.sealed_secret (name text PRIMARY KEY, sealed bytea NOT NULL)",
+    """
+    CREATE TABLE tallystick.key_host (
+      name text PRIMARY KEY,
+      version bigint NOT NULL,
+      seen_at bigint NOT NULL
+    )
+    """,
     """
     CREATE TABLE tallystick.revocation (
       shard bigint NOT NULL,

@@ -5,8 +5,9 @@ import Threads
 
 /// How connections of one store behave, found out while it runs.
 struct ConnectionKind: Equatable {
-  /// Whether the server takes settings and keeps prepared statements. A pooler that hands its
-  /// connections around after each transaction does neither.
+  /// Whether a pooler stands between, which hands its connections around after each transaction.
+  ///
+  /// It takes no settings at the start, and prepared statements are not where they were made.
   var isPooled = false
 }
 

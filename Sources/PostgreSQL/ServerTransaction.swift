@@ -34,7 +34,8 @@ final class ServerTransaction {
   /// Whether the server may have committed without our knowing.
   private(set) var isCommitUnknown = false
 
-  init(_ mode: Mode, on connection: ServerConnection, until deadline: Deadline, patience: Duration) {
+  init(_ mode: Mode, on connection: ServerConnection, until deadline: Deadline, patience: Duration)
+  {
     self.mode = mode
     self.connection = connection
     self.deadline = deadline
@@ -147,7 +148,8 @@ final class ServerTransaction {
   func rollback() {
     guard isBegun, !connection.isBroken else { return }
     connection.queue("ROLLBACK", [])
-    _ = try? connection.exchange(until: deadline.millisecondsLeft > 0 ? deadline : Deadline(after: .seconds(1)))
+    let isOver = deadline.millisecondsLeft == 0
+    _ = try? connection.exchange(until: isOver ? Deadline(after: .seconds(1)) : deadline)
   }
 }
 

@@ -15,7 +15,7 @@ _ = ts_hide_memory()
 
 let commands =
   initCommands + accountCommands + sessionCommands + banCommands + keyCommands + tokenCommands
-  + configCommands
+  + configCommands + storeCommands
 
 var words = Array(CommandLine.arguments.dropFirst())
 if words.isEmpty || words[0] == "--help" || words[0] == "help" {
