@@ -115,6 +115,8 @@ package struct RevocationMark: Hashable, Sendable {
 package protocol AccountStore: Sendable {
   /// Reads rows of one moment.
   ///
+  /// The body does nothing but read: an engine may run it again from the start.
+  ///
   /// - Returns: What the body returned.
   /// - Throws: What the body threw or what reading met.
   func read<Value>(

@@ -206,7 +206,7 @@ part_sizes() {
 
 part_bench() {
   install_site_packages
-  install_packages wrk gcc libc6-dev strace
+  install_packages wrk gcc libc6-dev strace postgresql
   build_release
   claim 'no measured ratio is far off' tools/bench --quick
 }
