@@ -12,7 +12,7 @@ tools     tools/up, tools/down and tools/test themselves
 routes    each program as CGI and on a socket
 site      real nginx with the shipped configuration, and TLS
 interop   tokens and keys in other people's libraries
-readme    the commands of the README, from the README
+readme    the commands of the READMEs, from the READMEs, and what the documents say
 browser   the client and the pages in Chromium
 fresh     a newcomer's first minutes on a minimal Debian 12 and a minimal Debian 13; as root
 sanitize  the Swift tests with the address and the thread sanitizer
@@ -160,6 +160,7 @@ part_interop() {
 
 part_readme() {
   install_site_packages
+  install_packages sqlite3
   build_release
   run_pytest readme
 }
