@@ -37,10 +37,11 @@ let package = Package(
       name: "PasswordHash",
       dependencies: ["Accounts", "Threads", "System", "CArgon2", "CSystem"]),
     .target(name: "Store", dependencies: ["Accounts", "Threads", "System", "CSQLite", "CSystem"]),
-    .target(name: "FastCGI", dependencies: ["Wire", "Threads", "System", "CFastCGI", "CSystem"]),
+    .target(name: "FastCGI", dependencies: ["Threads", "System", "CFastCGI", "CSystem"]),
     .target(name: "Configuration", dependencies: ["Accounts"]),
     .target(
-      name: "Logging", dependencies: ["Configuration", "FastCGI", "Threads", "Wire", "CSystem"]),
+      name: "Logging",
+      dependencies: ["Accounts", "Configuration", "FastCGI", "Threads", "Wire", "CSystem"]),
     .target(name: "Launch", dependencies: ["Accounts", "Configuration", "FastCGI", "CSystem"]),
     .target(
       name: "Authentication", dependencies: ["Accounts", "Configuration", "Token", "CSystem"]),
@@ -51,7 +52,7 @@ let package = Package(
       name: "Routes",
       dependencies: [
         "Accounts", "Authentication", "Configuration", "FastCGI", "Launch", "Logging", "Threads",
-        "Token", "Wire", "CSystem",
+        "Token", "Wire",
       ]),
     .target(
       name: "AuthRequest",

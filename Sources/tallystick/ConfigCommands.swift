@@ -1,3 +1,5 @@
+// `tallystick config …`: prints the settings in force, and checks what the programs need to start.
+
 import Accounts
 import Configuration
 import Launch

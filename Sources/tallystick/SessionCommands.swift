@@ -1,3 +1,5 @@
+// `tallystick session …` and `tallystick ban …`: lists and ends sessions and bans.
+
 import Accounts
 import Authentication
 import Configuration

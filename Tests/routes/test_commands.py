@@ -1,4 +1,4 @@
-"""`tallystick`: each command with its help, its JSON, its passwords from where they belong, and its exit statuses."""
+"""`tallystick`: the help, the JSON and the exit statuses of each command, and where it reads a password from."""
 
 import contextlib
 import json

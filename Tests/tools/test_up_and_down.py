@@ -1,4 +1,4 @@
-"""tools/up and tools/down, as a newcomer and as a careless one runs them."""
+"""tools/up and tools/down, used by a newcomer and used wrongly."""
 
 import contextlib
 import os

@@ -1,7 +1,7 @@
 # Makes and starts the example site in a directory; sourced by tools/up.
 # shellcheck shell=bash source=tools/lib/common.sh disable=SC2154
 
-# check_state_path DIR: refuses what a unix socket or nginx's configuration cannot hold.
+# check_state_path DIR: refuses a path that does not fit a unix socket or nginx's configuration.
 check_state_path() {
   local socket=$1/run/register.sock
   [ ${#socket} -le 100 ] ||
@@ -14,7 +14,7 @@ check_state_path() {
 
 port_is_taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-# make_site DIR PORT HTTP_PORT PROGRAMS: whatever is not there yet, and nginx's configuration anew.
+# make_site DIR PORT HTTP_PORT PROGRAMS: makes what is missing, and nginx's configuration in any case.
 make_site() {
   local dir=$1 port=$2 http_port=$3 programs=$4
   mkdir -p "$dir"/{run,log,pids,tls,nginx/temp}
@@ -115,7 +115,7 @@ wait_until_ready() {
   return 1
 }
 
-# The last lines of the logs, of whoever said something.
+# The last lines of each log that is not empty.
 show_trouble() {
   local file
   for file in "$1"/log/*.log; do
