@@ -37,7 +37,7 @@ let package = Package(
       dependencies: ["Accounts", "Threads", "System", "CArgon2", "CSystem"]),
     .target(name: "Store", dependencies: ["Accounts", "Threads", "System", "CSQLite", "CSystem"]),
     .target(name: "FastCGI", dependencies: ["Wire", "Threads", "System", "CFastCGI", "CSystem"]),
-    .target(name: "Configuration", dependencies: ["Accounts"]),
+    .target(name: "Configuration"),
     .target(
       name: "Logging", dependencies: ["Configuration", "FastCGI", "Threads", "Wire", "CSystem"]),
     .target(name: "Launch", dependencies: ["Accounts", "Configuration", "FastCGI", "CSystem"]),

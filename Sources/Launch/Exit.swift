@@ -42,6 +42,6 @@ extension Settings {
       ) { _ in }, arguments: CommandLine.arguments)
     // Nobody but root reads a core or the memory of a program that holds keys (T230).
     _ = ts_hide_memory()
-    return orExit(try Settings { variable in environmentValue(variable) })
+    return orExit(try Settings(environment: environmentVariables(beginning: Settings.prefix)))
   }
 }
