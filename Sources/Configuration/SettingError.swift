@@ -1,3 +1,5 @@
+import Text
+
 /// A wrong setting: the variable, its value and what is allowed.
 package struct SettingError: Error, Equatable {
   package enum Problem: String, Sendable {
@@ -44,17 +46,4 @@ package struct SettingError: Error, Equatable {
     let shown = value.map { "=" + quoted($0) } ?? ""
     return "\(escaped(variable))\(shown) \(problem.rawValue): \(allowed)"
   }
-}
-
-/// The text in quotes, control characters escaped, cut to 80 characters.
-package func quoted(_ text: String) -> String {
-  "\"" + escaped(text) + "\""
-}
-
-private func escaped(_ text: String) -> String {
-  text.unicodeScalars.prefix(80).map { scalar in
-    scalar.value < 0x20 || scalar.value == 0x7f
-      ? "\\u{\(String(scalar.value, radix: 16))}"
-      : String(scalar)
-  }.joined()
 }

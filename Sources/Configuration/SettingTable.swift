@@ -1,3 +1,5 @@
+import Text
+
 /// One setting: where it may come from, what is allowed, how it is read and shown.
 struct Setting: Sendable {
   enum Source {

@@ -3,6 +3,7 @@ import Configuration
 import Launch
 import Logging
 import Store
+import Text
 import Token
 import Wire
 

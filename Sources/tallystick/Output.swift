@@ -1,6 +1,5 @@
 import Accounts
 import Configuration
-import FastCGI
 import Glibc
 import Launch
 import Logging

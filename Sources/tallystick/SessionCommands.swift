@@ -4,6 +4,7 @@ import Configuration
 import Launch
 import Logging
 import Store
+import Text
 import Wire
 
 let sessionCommands = [
