@@ -1,3 +1,8 @@
+// Makes a database, or migrates one of an older version.
+//
+// Only `tallystick init` does this. A program that finds no database, or one of another version,
+// does not start (the contract's section 7, T203).
+
 package import Accounts
 import CSystem
 import Glibc

@@ -1,3 +1,5 @@
+// `tallystick account …`: creates, lists, shows and changes accounts (the contract's section 7).
+
 import Accounts
 import Authentication
 import Configuration
@@ -5,6 +7,7 @@ import Launch
 import Logging
 import PasswordHash
 import PasswordLogin
+import Text
 import Token
 import Wire
 

@@ -1,3 +1,7 @@
+// `tallystick init`: makes the state directory, or migrates the database of an older version.
+//
+// The order matters: the database comes last, because its presence says that everything is there.
+
 import Accounts
 import Configuration
 import Launch

@@ -1,9 +1,14 @@
+// `tallystick key …`: lists, rotates and retires signing keys.
+//
+// The steps, and what a crash between two of them leaves, are in Token/KeyDirectory.swift.
+
 import Accounts
 import Configuration
 import Glibc
 import Launch
 import Logging
 import Stores
+import Text
 import Token
 import Wire
 

@@ -1,3 +1,5 @@
+// `tallystick token …`: issues and verifies access tokens, by the same functions as the routes.
+
 import Accounts
 import Authentication
 import Configuration

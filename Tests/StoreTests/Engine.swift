@@ -4,7 +4,7 @@ import PostgreSQL
 import Store
 import Testing
 
-/// A store engine under the contract: how its store in a directory is opened, made if need be.
+/// A store engine under test: how to open its store in a directory, or create it there.
 struct Engine: Sendable, CustomTestStringConvertible {
   let testDescription: String
   let open: @Sendable (_ directory: String) throws -> any AccountStore
@@ -30,7 +30,7 @@ struct Engine: Sendable, CustomTestStringConvertible {
   }
 }
 
-/// A directory that goes when the test does.
+/// A directory that is deleted after the test.
 final class Scratch: Sendable {
   let path: String
 
@@ -46,7 +46,7 @@ final class Scratch: Sendable {
   var database: String { path + "/tallystick.db" }
 }
 
-/// A store under test with people in it.
+/// A store under test, with accounts in it.
 final class Bench: Sendable {
   let scratch: Scratch
   let store: any AccountStore

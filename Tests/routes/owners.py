@@ -1,4 +1,4 @@
-"""A state directory that belongs to a service's user, and `tallystick` run by root; what the tests of owners share."""
+"""A state directory of a service's user, and `tallystick` run by root: shared by the tests of ownership."""
 
 import os
 import pathlib

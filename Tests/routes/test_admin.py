@@ -1,4 +1,4 @@
-"""What the administrator starts and guards: states, regulation, and what a review once found."""
+"""What matters to the administrator: states, secrets, bans, logs, and defects that a review once found."""
 
 import base64
 import concurrent.futures

@@ -1,4 +1,4 @@
-"""`check` never allows by accident: whatever is missing, broken or sent, and there is one way to say yes."""
+"""`check` never allows by accident, whatever is missing, broken or sent; exactly one answer allows."""
 
 import contextlib
 import os

@@ -1,7 +1,7 @@
-"""`tallystick` as root in a directory of another user: that user's links lead nowhere.
+"""`tallystick` as root in a directory of another user: links that this user planted lead nowhere.
 
-Every attack plants what the owner of a service could plant, lets root run a command, and then looks at a file and a
-directory of root's: bytes, mode, owner and names are what they were.
+Every attack plants something that the owner of a service could plant, and lets root run a command. Afterwards a file
+and a directory of root's must have the same bytes, mode, owner and names as before.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""A state that `tallystick` made or changed as root serves as its owner; who that is; what the command shows of itself."""
+"""A state that `tallystick` made or changed as root: who owns it, that its owner can serve it, and what the command reveals."""
 
 import os
 import pathlib

@@ -1,4 +1,4 @@
-"""What a program shows, writes and keeps while it serves, seen from the system."""
+"""What the system sees of a program that serves: its memory, files, descriptors and command line."""
 
 import concurrent.futures
 import functools

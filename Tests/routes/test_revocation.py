@@ -1,4 +1,4 @@
-"""What ends a session ends it everywhere, at the next request, in every process: thousands of times."""
+"""Whatever ends a session ends it everywhere, at the next request and in every process; tried thousands of times."""
 
 import concurrent.futures
 import itertools

@@ -1,7 +1,7 @@
 # Makes and starts the example site in a directory; sourced by tools/up.
 # shellcheck shell=bash source=tools/lib/common.sh disable=SC2154
 
-# check_state_path DIR: refuses what a unix socket or nginx's configuration cannot hold.
+# check_state_path DIR: refuses a path that does not fit a unix socket or nginx's configuration.
 check_state_path() {
   local socket=$1/run/register.sock
   [ ${#socket} -le 100 ] ||
@@ -136,7 +136,7 @@ wait_until_ready() {
   return 1
 }
 
-# The last lines of the logs, of whoever said something.
+# The last lines of each log that is not empty.
 show_trouble() {
   local file
   for file in "$1"/log/*.log; do
