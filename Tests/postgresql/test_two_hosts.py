@@ -19,7 +19,7 @@ import tempfile
 import time
 
 import pytest
-from programs import COMPANION, COOKIE, ROOT, ROUNDS, programs
+from programs import COMPANION, COOKIE, ROOT, ROUNDS, environment, programs
 from test_cut_connections import back_in_time
 from tokens import claims
 
@@ -81,7 +81,7 @@ class HostSite:
             keys = self.dir / "state/keys"
             keys.mkdir(parents=True)
             shutil.copy(sealing_key, keys / "sealing.key")
-        self.environment = os.environ | {"TALLYSTICK_STORE": uri}
+        self.environment = environment() | {"TALLYSTICK_STORE": uri}
         if ahead:
             library = next(pathlib.Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
             self.environment |= {"LD_PRELOAD": str(library), "FAKETIME": f"+{ahead}s", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
@@ -92,8 +92,8 @@ class HostSite:
         self.trust = ssl.create_default_context(cafile=self.dir / "tls/cert.pem")
 
     def admin(self, *words, check=True):
-        environment = self.environment | {"TALLYSTICK_STATE": str(self.dir / "state"), "TALLYSTICK_ISSUER": f"https://localhost:{PORT}"}
-        return subprocess.run([programs() / "tallystick", *words], env=environment, capture_output=True, text=True, check=check)
+        own = {"TALLYSTICK_STATE": str(self.dir / "state"), "TALLYSTICK_ISSUER": f"https://localhost:{PORT}"}
+        return subprocess.run([programs() / "tallystick", *words], env=self.environment | own, capture_output=True, text=True, check=check)
 
     def ask(self, method, path, body=None, **headers):
         """Status, cookies that were set, and the body."""
