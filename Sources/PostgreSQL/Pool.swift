@@ -146,7 +146,12 @@ final class Pool: Sendable {
         state.idle = []
       }
       if connection.generation == state.generation, connection.kind == state.kind {
+        connection.idleUntil = Deadline(after: .seconds(15))
         state.idle.append(connection)
+        // The one in use last is taken first, so what a rush has opened sinks to the bottom.
+        if state.idle.count > 1, state.idle[0].idleUntil.millisecondsLeft == 0 {
+          lost.append(state.idle.removeFirst())
+        }
       } else {
         lost.append(connection)
       }

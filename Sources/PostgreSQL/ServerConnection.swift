@@ -29,6 +29,8 @@ struct ConnectionKind: Equatable {
   let kind: ConnectionKind
   /// Counts the pool's losses of the server: an older connection is not used again.
   let generation: Int
+  /// Until when it is kept while nobody uses it; the pool's.
+  var idleUntil = Deadline(after: .zero)
   /// The part of the feed of revocations that this connection adds to; another after a conflict.
   var shard = RevocationFeed.randomShard()
   private(set) var isBroken = false
