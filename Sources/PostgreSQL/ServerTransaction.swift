@@ -33,8 +33,7 @@ final class ServerTransaction {
   /// Whether the server may have committed without our knowing.
   private(set) var isCommitUnknown = false
 
-  init(_ mode: Mode, on connection: ServerConnection, until deadline: Deadline, patience: Duration)
-  {
+  init(_ mode: Mode, on connection: ServerConnection, patience: Duration) {
     self.mode = mode
     self.connection = connection
     self.patience = patience
@@ -149,7 +148,12 @@ final class ServerTransaction {
   func rollback() {
     guard isBegun, !connection.isBroken else { return }
     connection.queue("ROLLBACK", [])
-    _ = try? connection.exchange(until: statementDeadline)
+    do throws(Failure) {
+      _ = try connection.exchange(until: statementDeadline)
+    } catch {
+      // Nobody may go on in a transaction of ours.
+      connection.giveUp()
+    }
   }
 }
 
