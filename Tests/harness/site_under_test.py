@@ -177,16 +177,16 @@ class Site:
         (self.dir / "nginx/sites" / name).write_text(text.replace("PORT", str(self.port)).replace("DIR", str(self.dir)))
         self.reload()
 
-    def add_site(self, name, body):
-        """One more server, NAME.localhost, under the certificate that is there."""
+    def add_site(self, name, body, certificate="cert.pem", key="key.pem"):
+        """One more server, NAME.localhost, under the certificate that is there, or another one in DIR/tls."""
         # The file that tools/up took for this nginx.
         https = re.search(r"include (tallystick/server/https.*\.conf);", (self.dir / "nginx/sites/example.conf").read_text())[1]
         self.add_configuration(f"{name}.conf", f"""
 server {{
   include {https};
   server_name {name}.localhost;
-  ssl_certificate DIR/tls/cert.pem;
-  ssl_certificate_key DIR/tls/key.pem;
+  ssl_certificate DIR/tls/{certificate};
+  ssl_certificate_key DIR/tls/{key};
   {body}
 }}
 """)

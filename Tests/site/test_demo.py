@@ -7,7 +7,7 @@ import struct
 
 import pytest
 from site_under_test import status_of
-from visitor import FETCH, GATE, IMAGE, NAVIGATION, Visitor
+from visitor import BOUNCES, FETCH, GATE, IMAGE, NAVIGATION, Visitor
 
 HOST = "site.localhost"
 # Every kind of thing on the board: (path, kind of request, what it is).
@@ -92,9 +92,8 @@ class WebSocket:
         self.stream = self.connection.makefile("rb")
         self.head = b"".join(iter(self.stream.readline, b"\r\n"))
         self.status = status_of(self.head)[0]
-        if self.status == 101:
-            accept = base64.b64encode(hashlib.sha1(key.encode() + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
-            assert b"Sec-WebSocket-Accept: " + accept in self.head
+        accept = base64.b64encode(hashlib.sha1(key.encode() + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
+        self.is_accepted = b"Sec-WebSocket-Accept: " + accept in self.head
 
     def send(self, text):
         mask = os.urandom(4)
@@ -122,7 +121,7 @@ def test_the_websocket_opens_for_pages_of_the_site_alone(site, inside):
                             (cookie | {"Origin": inside.origin("other.localhost")}, 403), (cookie | {"Origin": "https://evil.test"}, 403),
                             (cookie | {"Origin": inside.origin(HOST), "Sec-Fetch-Mode": "navigate"}, 101)):
         one = WebSocket(site, HOST, "/live", headers)
-        assert one.status == status, headers
+        assert one.status == status and one.is_accepted == (status == 101), headers
         one.close()
     one, other = (WebSocket(site, HOST, "/live", cookie | {"Origin": inside.origin(HOST)}) for _ in range(2))
     counts = [each.receive()[1] for each in (one, other)]
@@ -142,5 +141,8 @@ def test_sign_out_closes_every_site_at_the_next_request(site, visitor):
     for path, kind, _ in PARTS:
         assert visitor.ask(HOST, path, kind=kind).status_code in (302, 401), path
         assert GATE in visitor.jars[HOST]
+        # Three navigations within a minute would end at the page of the loop breaker.
+        visitor.jars[HOST].pop(BOUNCES, None)
+    visitor.jars.update({host: {GATE: visitor.jars[host][GATE]} for host in visitor.jars})
     assert visitor.ask("localhost", "/private/").status_code == visitor.ask("other.localhost", "/").status_code == 302
     assert WebSocket(site, HOST, "/live", visitor.cookie(HOST) | {"Origin": visitor.origin(HOST)}).status == 401
