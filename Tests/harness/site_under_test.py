@@ -93,12 +93,12 @@ class Site:
 
     # Requests
 
-    def connect(self, http2=False, address=None):
-        """A client with connections of its own, keeping no cookies, from a loopback address."""
+    def connect(self, http2=False, address=None, to="localhost"):
+        """A client with connections of its own, keeping no cookies, from a loopback address, to a host."""
         transport = httpx.HTTPTransport(
             verify=self.trust, http2=http2, local_address=address or "127.0.0.1",
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=None))
-        client = httpx.Client(transport=transport, base_url=self.url, timeout=30)
+        client = httpx.Client(transport=transport, base_url=f"https://{to}:{self.port}", timeout=30)
         client.cookies.jar.set_policy(_NoCookies())
         return client
 
@@ -114,9 +114,9 @@ class Site:
         return (client or self.client).request(
             method, path, headers=headers, extensions={"sni_hostname": host}, **options)
 
-    def socket(self, name="localhost", protocols=None, plain=False):
+    def socket(self, name="localhost", protocols=None, plain=False, to="127.0.0.1"):
         """A connection for requests that no client library would send."""
-        connection = socket.create_connection(("127.0.0.1", self.http_port if plain else self.port), 10)
+        connection = socket.create_connection((to, self.http_port if plain else self.port), 10)
         if plain:
             return connection
         context = ssl.create_default_context(cafile=self.dir / "tls/cert.pem")

@@ -17,6 +17,8 @@ class Visitor:
 
     def __init__(self, site, account, client=None):
         self.site, self.account, self.client, self.jars = site, account, client, {}
+        # Clients for hosts that are on another machine.
+        self.clients = {}
 
     def origin(self, host):
         return f"https://{host}:{self.site.port}"
@@ -28,7 +30,7 @@ class Visitor:
     def ask(self, host, path, method="GET", kind=NAVIGATION, headers=None, **options):
         """One request with this browser's cookies of the host; what the answer sets is kept."""
         headers = kind | self.cookie(host) | (headers or {})
-        answer = self.site.at(host, path, client=self.client, method=method, headers=headers, **options)
+        answer = self.site.at(host, path, client=self.clients.get(host, self.client), method=method, headers=headers, **options)
         jar = self.jars.setdefault(host, {})
         for line in answer.headers.get_list("set-cookie"):
             name, value = line.split(";")[0].split("=", 1)
