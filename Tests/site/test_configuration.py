@@ -214,6 +214,9 @@ def test_the_routes_are_given_one_cookie_path_and_one_cookie(fresh):
 def test_the_running_configuration_is_the_shipped_one_but_for_paths_and_ports(fresh):
     """What is tested is what is shipped."""
     for shipped in sorted(SHIPPED.rglob("*.conf")):
+        # For other hosts than this one.
+        if shipped.parent.name == "examples":
+            continue
         running = fresh.dir / "nginx" / shipped.relative_to(SHIPPED)
         before, after = shipped.read_text().splitlines(), running.read_text().splitlines()
         for old, new in zip(before, after, strict=True):
