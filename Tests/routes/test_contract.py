@@ -256,7 +256,7 @@ def test_a_program_without_its_setting_uses_the_default(made):
     shown = {row["variable"].removeprefix("TALLYSTICK_"): row["value"] for row in json.loads(made.admin("config", "show", "--json").stdout)}
     assert shown == {
         "STATE": str(made.state), "ISSUER": ISSUER, "AUDIENCE": ISSUER, "ACCESS_LIFETIME": "15m", "REFRESH_LIFETIME": "7d",
-        "SESSION_LIFETIME": "90d", "REUSE_WINDOW": "10s", "LEEWAY": "2s", "REGISTRATION": "closed", "PASSWORD_MIN": "8",
+        "SESSION_LIFETIME": "90d", "SHARED_LIFETIME": "15m", "SITES": "", "GATE_LIFETIME": "12h", "REUSE_WINDOW": "10s", "LEEWAY": "2s", "REGISTRATION": "closed", "PASSWORD_MIN": "8",
         "MAX_SESSIONS": "100", "ALLOWED_ORIGINS": "", "LOG_LEVEL": "info"}
     del made.settings["TALLYSTICK_STATE"]
     assert "/var/lib/tallystick" in made.admin("config", "show").stdout
