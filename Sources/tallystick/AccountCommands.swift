@@ -8,6 +8,7 @@ import Logging
 import PasswordHash
 import PasswordLogin
 import Store
+import Text
 import Token
 import Wire
 

@@ -3,6 +3,7 @@ import Configuration
 import Launch
 import Logging
 import Store
+import Text
 import Token
 import Wire
 
@@ -10,11 +11,11 @@ import Wire
 enum Context {
   /// The settings; commands that sign or verify nothing do without an issuer.
   static func settings(issuerNeeded: Bool = false) throws(SettingError) -> Settings {
-    try Settings { variable in
-      let value = environmentValue(variable)
-      guard !issuerNeeded, variable == "TALLYSTICK_ISSUER" else { return value }
-      return value ?? "https://localhost"
+    var variables = environmentVariables(beginning: Settings.prefix)
+    if !issuerNeeded, !variables.contains(where: { $0.name == Settings.issuerVariable }) {
+      variables.append((Settings.issuerVariable, "https://localhost"))
     }
+    return try Settings(environment: variables)
   }
 
   static func store() throws -> SQLiteStore {

@@ -6,6 +6,7 @@ import Accounts
 import Configuration
 import Launch
 import Logging
+import Text
 import Token
 import Wire
 

@@ -5,7 +5,6 @@
 
 import Accounts
 import Configuration
-import FastCGI
 import Glibc
 import Launch
 import Logging

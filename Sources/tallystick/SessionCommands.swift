@@ -6,6 +6,7 @@ import Configuration
 import Launch
 import Logging
 import Store
+import Text
 import Wire
 
 let sessionCommands = [

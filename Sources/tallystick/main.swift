@@ -5,13 +5,12 @@
 // setting, 111 failing system. Passwords come from a prompt or standard input, never from an
 // argument: arguments show in the list of processes.
 
-import CSystem
 import Configuration
 import Launch
 import Logging
+import Text
 
-// Nobody but root reads a core or the memory of a program that holds keys and passwords (T230).
-_ = ts_hide_memory()
+hideMemory()
 
 let commands =
   initCommands + accountCommands + sessionCommands + banCommands + keyCommands + tokenCommands

@@ -11,8 +11,15 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 ROUTES = "register login refresh logout revoke password me sessions jwks health handover enter land check".split()
 COOKIE = "__Secure-refresh"
 COMPANION = "__Host-refresh-binding"
+# Variables of the tests. The programs refuse a name with this prefix that is no setting of theirs.
+OWN_VARIABLES = {f"TALLYSTICK_{name}" for name in ("BIN", "CHAOS_ROUNDS", "CHAOS_SEED", "ROUNDS", "SEED")}
 # How often races, kills and samples are repeated; 1000 is in full.
 ROUNDS = int(os.environ.get("TALLYSTICK_ROUNDS", "100"))
+
+
+def environment():
+    """The environment in which programs are started: that of the tests without their own variables."""
+    return {name: value for name, value in os.environ.items() if name not in OWN_VARIABLES}
 
 
 def programs():

@@ -17,7 +17,7 @@ import subprocess
 import tempfile
 
 import httpx
-from programs import COMPANION, COOKIE, ROOT, back_in_time, database, programs
+from programs import COMPANION, COOKIE, ROOT, back_in_time, database, environment, programs
 from tokens import claims
 from waiting import wait_until
 
@@ -73,7 +73,7 @@ class Site:
         # So that nginx's workers can be www-data, as they are on a real host.
         self.dir.chmod(0o755)
         self.url = f"https://localhost:{self.port}"
-        self.env = os.environ | {"TALLYSTICK_LOG_LEVEL": "debug"} | (env or {})
+        self.env = environment() | {"TALLYSTICK_LOG_LEVEL": "debug"} | (env or {})
         self._names = (f"user{number}" for number in itertools.count(1))
         command = [ROOT / "tools/up", "--detach", "--state", self.dir, "--port", str(self.port),
                    "--programs", self.folder]

@@ -6,6 +6,7 @@ import socket
 import subprocess
 
 import pytest
+from programs import environment
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
@@ -27,7 +28,8 @@ def run_commands(page, state):
     script = script.replace("8443", str(port)).replace("$PWD/.build/up", str(state)).replace(".build/up", str(state))
     try:
         return subprocess.run(
-            ["bash", "-c", "shopt -s expand_aliases\nset -eu\n" + script], cwd=ROOT, text=True, capture_output=True, timeout=1200)
+            ["bash", "-c", "shopt -s expand_aliases\nset -eu\n" + script], cwd=ROOT, text=True, capture_output=True, timeout=1200,
+            env=environment())
     finally:
         subprocess.run([ROOT / "tools" / "down", "--state", state], capture_output=True, check=False)
 

@@ -68,7 +68,7 @@ def test_without_a_state_each_command_fails_with_111_and_creates_none(tmp_path, 
         assert not host.state.exists() or list(host.state.iterdir()) == []
 
 
-@pytest.mark.parametrize("name, value", [("STATE", "relative"), ("ISSUER", "http://a.test"), ("LEEWAY", "1h"), ("MAX_SESSIONS", "0")])
+@pytest.mark.parametrize("name, value", [("STATE", "relative"), ("ISSUER", "http://a.test"), ("LEEWAY", "1h"), ("MAX_SESSIONS", "0"), ("LEEWAI", "2s")])
 def test_a_wrong_setting_stops_every_command_with_100(server, name, value):
     server.register()
     for command in ("account list", "session prune", "key list", "config check", "config show", "token issue alice", "init"):

@@ -45,6 +45,11 @@ recorded() {
   printf '%s\n' "$pid"
 }
 
+# The programs refuse a variable TALLYSTICK_… that is no setting of theirs; these are the tests'.
+forget_variables_of_tests() {
+  unset TALLYSTICK_BIN TALLYSTICK_CHAOS_ROUNDS TALLYSTICK_CHAOS_SEED TALLYSTICK_ROUNDS TALLYSTICK_SEED
+}
+
 # as_root COMMAND…: as root, or by sudo.
 as_root() {
   if [ "$(id -u)" = 0 ]; then

@@ -1,22 +1,50 @@
-/// One setting that the environment and a request's parameters may give.
+import Text
+
+/// One setting: where it may come from, what is allowed, how it is read and shown.
 struct Setting: Sendable {
+  enum Source {
+    /// The environment, and the parameters of a request: those only nginx can set.
+    case anywhere
+    /// The environment alone: paths and secrets.
+    case environment
+  }
+
   let variable: String
+  var source = Source.anywhere
   /// What is allowed, for the line that refuses a value.
   let allowed: String
   /// Stores the value; false if it is wrong.
   let read: @Sendable (_ text: String, _ settings: inout Settings) -> Bool
+  /// The value in force, as `config show` prints it.
+  let shown: @Sendable (_ settings: Settings) -> String
 }
 
 extension Settings {
-  /// Every setting but the paths and the issuer.
-  static let adjustable: [Setting] = [
+  /// Every setting; a variable that is not in this table is refused.
+  static let table: [Setting] = [
+    Setting(variable: "TALLYSTICK_STATE", source: .environment, allowed: "an absolute path") {
+      text, settings in
+      settings.state = text
+      return text.utf8.first == UInt8(ascii: "/") && !text.utf8.contains(0)
+    } shown: {
+      $0.state
+    },
+    Setting(
+      variable: issuerVariable, allowed: "an https origin such as https://auth.example.org"
+    ) { text, settings in
+      guard let issuer = Origin(text) else { return false }
+      settings.issuer = issuer
+      return true
+    } shown: {
+      $0.issuer.text
+    },
     Setting(variable: "TALLYSTICK_AUDIENCE", allowed: "1 to 255 visible ASCII characters") {
       text, settings in
-      guard (1...255).contains(text.utf8.count),
-        text.utf8.allSatisfy({ (0x21...0x7e).contains($0) })
-      else { return false }
       settings.audience = text
-      return true
+      return (1...255).contains(text.utf8.count)
+        && text.utf8.allSatisfy { (0x21...0x7e).contains($0) }
+    } shown: {
+      $0.audience
     },
     duration("TALLYSTICK_ACCESS_LIFETIME", 1...86_400, \.accessLifetime),
     duration("TALLYSTICK_REFRESH_LIFETIME", 1...400 * 86_400, \.refreshLifetime),
@@ -27,6 +55,8 @@ extension Settings {
     Setting(variable: "TALLYSTICK_REGISTRATION", allowed: "open or closed") { text, settings in
       settings.isRegistrationOpen = text == "open"
       return text == "open" || text == "closed"
+    } shown: {
+      $0.isRegistrationOpen ? "open" : "closed"
     },
     number("TALLYSTICK_PASSWORD_MIN", 8...128, \.passwordMinimum),
     number("TALLYSTICK_MAX_SESSIONS", 1...10_000, \.maximumSessions),
@@ -35,9 +65,10 @@ extension Settings {
       allowed: "https origins separated by spaces or commas"
     ) { text, settings in
       let parts = text.split(whereSeparator: { $0 == " " || $0 == "," })
-      let origins = parts.compactMap { Origin(String($0)) }
-      settings.allowedOrigins = origins
-      return origins.count == parts.count
+      settings.allowedOrigins = parts.compactMap { Origin(String($0)) }
+      return settings.allowedOrigins.count == parts.count
+    } shown: {
+      $0.allowedOrigins.map(\.text).joined(separator: " ")
     },
     Setting(
       variable: "TALLYSTICK_SITES",
@@ -47,6 +78,8 @@ extension Settings {
       let sites = parts.compactMap { SitePattern(String($0)) }
       settings.sites = sites
       return sites.count == parts.count
+    } shown: {
+      $0.sites.map(\.text).joined(separator: ",")
     },
     duration("TALLYSTICK_GATE_LIFETIME", 60...7 * 86_400, \.gateLifetime),
     Setting(variable: "TALLYSTICK_LOG_LEVEL", allowed: "debug, info, warning or error") {
@@ -54,8 +87,20 @@ extension Settings {
       guard let level = LogLevel(rawValue: text) else { return false }
       settings.logLevel = level
       return true
+    } shown: {
+      $0.logLevel.rawValue
     },
   ]
+
+  /// Names that only a request has: what nginx says about its server or location.
+  ///
+  /// Where a program runs as CGI they are in its environment.
+  static let requestVariables: Set = ["TALLYSTICK_SITE", "TALLYSTICK_EMBEDDERS"]
+
+  package static let issuerVariable = "TALLYSTICK_ISSUER"
+
+  /// The table by name: every request with parameters of these names looks settings up.
+  static let settingNamed = Dictionary(uniqueKeysWithValues: table.map { ($0.variable, $0) })
 
   private static func duration(
     _ variable: String, _ range: ClosedRange<Int64>,
@@ -68,6 +113,8 @@ extension Settings {
       guard let seconds = wholeSeconds(text), range.contains(seconds) else { return false }
       settings[keyPath: field] = .seconds(seconds)
       return true
+    } shown: {
+      inLargestUnit($0[keyPath: field])
     }
   }
 
@@ -83,19 +130,30 @@ extension Settings {
       else { return false }
       settings[keyPath: field] = number
       return true
+    } shown: {
+      String($0[keyPath: field])
     }
   }
 }
 
+/// Seconds in each unit of a duration, largest first.
+private let units: [(name: Character, seconds: Int64)] = [
+  ("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1),
+]
+
 /// Reads `90s`, `15m`, `12h` or `7d`; nil for anything else.
 package func wholeSeconds(_ text: String) -> Int64? {
-  let units: [UInt8: Int64] = [
-    UInt8(ascii: "s"): 1, UInt8(ascii: "m"): 60, UInt8(ascii: "h"): 3_600,
-    UInt8(ascii: "d"): 86_400,
-  ]
   let digits = text.utf8.dropLast()
-  guard let last = text.utf8.last, let unit = units[last], (1...12).contains(digits.count),
+  guard let unit = units.first(where: { $0.name == text.last }), (1...12).contains(digits.count),
     digits.allSatisfy(isDigit), let count = Int64(String(decoding: Array(digits), as: UTF8.self))
   else { return nil }
-  return count * unit
+  return count * unit.seconds
+}
+
+/// A duration of whole seconds in its largest whole unit, as `wholeSeconds` reads it.
+private func inLargestUnit(_ duration: Duration) -> String {
+  let seconds = duration.components.seconds
+  guard seconds != 0, let unit = units.first(where: { seconds.isMultiple(of: $0.seconds) })
+  else { return "\(seconds)s" }
+  return "\(seconds / unit.seconds)\(unit.name)"
 }
