@@ -11,7 +11,7 @@ let strict: [SwiftSetting] = [
 // What a program imports is what it may do; `tools/linkage` holds the programs to the libraries
 // behind that.
 let keys = ["Configuration", "Launch", "Routes", "Token"]
-let store = keys + ["Accounts", "Store"]
+let store = keys + ["Accounts", "Stores"]
 let passwords = store + ["Authentication", "Logging", "PasswordLogin"]
 let programs: [(name: String, imports: [String])] = [
   ("register", passwords), ("login", passwords), ("password", passwords),
@@ -21,7 +21,7 @@ let programs: [(name: String, imports: [String])] = [
   ("me", store + ["Authentication", "Wire"]),
   ("sessions", store + ["Authentication", "Logging", "Wire"]),
   ("check", store + ["Authentication", "AuthRequest"]),
-  ("health", keys + ["Store"]),
+  ("health", keys + ["Accounts", "Stores"]),
   ("jwks", keys),
   ("handover", store + ["Authentication", "Gate", "GateRoutes", "Logging", "Wire"]),
   ("enter", ["Configuration", "GateRoutes", "Launch", "Routes"]),
@@ -30,7 +30,7 @@ let programs: [(name: String, imports: [String])] = [
     "tallystick",
     [
       "Accounts", "Authentication", "Configuration", "Launch", "Logging", "PasswordHash",
-      "PasswordLogin", "Store", "System", "Text", "Token", "Wire", "CSystem",
+      "PasswordLogin", "Stores", "System", "Text", "Token", "Wire", "CSystem",
     ]
   ),
 ]
@@ -43,6 +43,7 @@ let package = Package(
     .systemLibrary(name: "CSQLite"),
     .systemLibrary(name: "CCrypto"),
     .systemLibrary(name: "CArgon2"),
+    .systemLibrary(name: "CPostgreSQL"),
     .systemLibrary(name: "CSystem"),
 
     .target(name: "Text"),
@@ -57,6 +58,8 @@ let package = Package(
       name: "PasswordHash",
       dependencies: ["Accounts", "System", "Text", "Threads", "CArgon2", "CSystem"]),
     .target(name: "Store", dependencies: ["Accounts", "Threads", "System", "CSQLite", "CSystem"]),
+    .target(name: "PostgreSQL", dependencies: ["Accounts", "Threads", "CPostgreSQL"]),
+    .target(name: "Stores", dependencies: ["Accounts", "Configuration", "PostgreSQL", "Store"]),
     .target(
       name: "FastCGI",
       dependencies: ["System", "Text", "Threads", "CFastCGI", "CSystem"]),
@@ -101,7 +104,7 @@ let package = Package(
       .testTarget(name: "AccountsTests", dependencies: ["Accounts"]),
       .testTarget(name: "TokenTests", dependencies: ["Token", "Wire", "Accounts"]),
       .testTarget(name: "PasswordHashTests", dependencies: ["PasswordHash", "Accounts"]),
-      .testTarget(name: "StoreTests", dependencies: ["Store", "Accounts"]),
+      .testTarget(name: "StoreTests", dependencies: ["Store", "PostgreSQL", "Accounts"]),
       .testTarget(name: "GateTests", dependencies: ["FastCGI", "Gate"]),
       .testTarget(name: "FastCGITests", dependencies: ["FastCGI", "System", "Threads", "CSystem"]),
       .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),

@@ -11,6 +11,8 @@ struct Setting: Sendable {
 
   let variable: String
   var source = Source.anywhere
+  /// Whether the value may hold a password: no message shows it.
+  var isSecret = false
   /// What is allowed, for the line that refuses a value.
   let allowed: String
   /// Stores the value; false if it is wrong.
@@ -82,6 +84,18 @@ extension Settings {
       $0.sites.map(\.text).joined(separator: ",")
     },
     duration("TALLYSTICK_GATE_LIFETIME", 60...7 * 86_400, \.gateLifetime),
+    Setting(
+      variable: "TALLYSTICK_STORE", source: .environment, isSecret: true,
+      allowed: "sqlite, or a URI postgresql://…"
+    ) { text, settings in
+      guard let store = StoreSetting(text) else { return false }
+      settings.store = store
+      return true
+    } shown: {
+      $0.store.shown
+    },
+    duration(
+      "TALLYSTICK_CHECK_STALENESS", 0...10, \.checkStaleness, source: .environment),
     Setting(variable: "TALLYSTICK_LOG_LEVEL", allowed: "debug, info, warning or error") {
       text, settings in
       guard let level = LogLevel(rawValue: text) else { return false }
@@ -104,10 +118,11 @@ extension Settings {
 
   private static func duration(
     _ variable: String, _ range: ClosedRange<Int64>,
-    _ field: any WritableKeyPath<Settings, Duration> & Sendable
+    _ field: any WritableKeyPath<Settings, Duration> & Sendable,
+    source: Setting.Source = .anywhere
   ) -> Setting {
     Setting(
-      variable: variable,
+      variable: variable, source: source,
       allowed: "a whole number and s, m, h or d, from \(range.lowerBound)s to \(range.upperBound)s"
     ) { text, settings in
       guard let seconds = wholeSeconds(text), range.contains(seconds) else { return false }

@@ -36,6 +36,10 @@ package struct Settings: Equatable, Sendable {
   /// How long a gate cookie opens its site.
   package var gateLifetime = Duration.seconds(12 * 3_600)
   package var logLevel = LogLevel.info
+  /// The engine of the store; from the environment alone.
+  package var store = StoreSetting.sqlite
+  /// How old what `check` knows of revocations may be; from the environment alone.
+  package var checkStaleness = Duration.zero
 
   package var database: String { state + "/tallystick.db" }
   package var keys: String { state + "/keys" }
@@ -66,6 +70,12 @@ package struct Settings: Equatable, Sendable {
     }
     self.issuer = issuer
     try apply(variables, from: .environment)
+    guard store != .sqlite || checkStaleness == .zero else {
+      throw SettingError(
+        variable: "TALLYSTICK_CHECK_STALENESS",
+        value: variables.first { $0.name == "TALLYSTICK_CHECK_STALENESS" }?.value,
+        allowed: "more than 0s only with STORE=postgresql://…")
+    }
   }
 
   /// These settings with what the parameters of one request say.
@@ -95,7 +105,8 @@ package struct Settings: Equatable, Sendable {
         source == .environment || setting.source == .anywhere
       else { continue }
       guard setting.read(text, &self) else {
-        throw SettingError(variable: name, value: text, allowed: setting.allowed)
+        throw SettingError(
+          name, setting.isSecret ? nil : text, .wrong, allowed: setting.allowed)
       }
     }
   }

@@ -22,6 +22,9 @@ extension SQLiteStore {
     }
   }
 
+  /// Whether something lies at the path.
+  package static func exists(at path: String) -> Bool { fileExists(path) }
+
   private static func createAlone(at path: String) throws(StoreError) {
     // The log of a database that was deleted would be replayed into the new one.
     for name in [path, path + "-wal", path + "-shm", path + "-journal"] where fileExists(name) {

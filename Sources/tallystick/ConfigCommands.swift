@@ -6,7 +6,6 @@ import Launch
 import Logging
 import PasswordHash
 import PasswordLogin
-import Store
 import Token
 import Wire
 

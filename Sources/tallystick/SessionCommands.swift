@@ -5,7 +5,6 @@ import Authentication
 import Configuration
 import Launch
 import Logging
-import Store
 import Text
 import Wire
 

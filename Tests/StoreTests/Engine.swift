@@ -1,5 +1,6 @@
 import Accounts
 import Foundation
+import PostgreSQL
 import Store
 import Testing
 
@@ -10,8 +11,13 @@ struct Engine: Sendable, CustomTestStringConvertible {
 
   /// Every test named `Contract…` runs against each of these; a second engine is added here.
   static let all = [
-    sqlite("SQLite, one job a transaction", batch: 1), sqlite("SQLite", batch: 256),
+    sqlite("SQLite, one job a transaction", batch: 1), sqlite("SQLite", batch: 256), postgreSQL,
   ]
+
+  /// A database of its own for each directory, on one server for all tests.
+  static let postgreSQL = Engine(testDescription: "PostgreSQL") { directory in
+    try PostgreSQLStore(uri: try Server.shared.get().database(for: directory))
+  }
 
   private static func sqlite(_ name: String, batch: Int) -> Engine {
     Engine(testDescription: name) { directory in

@@ -1,11 +1,10 @@
 """Where the programs are, and direct access to their state on the disk."""
 
-import contextlib
-import fcntl
 import os
 import pathlib
-import sqlite3
 import subprocess
+
+from stores import database
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ROUTES = "register login refresh logout revoke password me sessions jwks health handover enter land check".split()
@@ -29,17 +28,6 @@ def programs():
         script = 'tool=test; source "$0/tools/lib/common.sh"; build_release'
         subprocess.run(["bash", "-c", script, ROOT], check=True)
     return folder
-
-
-@contextlib.contextmanager
-def database(state):
-    """The database, for changes that no program would make; the programs' lock is held meanwhile."""
-    path = pathlib.Path(state) / "tallystick.db"
-    with open(f"{path}.lock", "a") as lock, contextlib.closing(sqlite3.connect(path, timeout=10)) as opened:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        opened.execute("PRAGMA wal_autocheckpoint = 0")
-        with opened:
-            yield opened
 
 
 def back_in_time(state, seconds):

@@ -89,7 +89,7 @@ def test_the_table_of_programs_says_what_each_links():
     assert rights.keys() == programs().keys()
     for name, (store, hashing, keys) in rights.items():
         main = "".join(path.read_text() for path in (SOURCES / name).glob("*.swift"))
-        assert (store == "yes") == ("Store" in programs()[name]), name
+        assert (store == "yes") == ("Stores" in programs()[name]), name
         assert (hashing == "yes") == ("PasswordLogin" in programs()[name]), name
         assert (keys in ("signs", "creates")) == ("signing: true" in main), name
         assert (keys == "none") == ("KeyStore(" not in main), name

@@ -40,7 +40,7 @@ def place():
 @pytest.fixture
 def service(place, initial):
     """A state of the service's in a directory of root's, with a session in it."""
-    host = Host(place)
+    host = Host(place, like=initial)
     shutil.copytree(initial, host.state)
     give_all(host.state)
     return host

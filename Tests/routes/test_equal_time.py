@@ -114,7 +114,7 @@ def test_wrong_unknown_and_disabled_take_one_time_T114(server):
 def diskless(initial):
     """A server whose store lies in memory: what a disk takes for a commit is neither name's doing."""
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
-        host = Host(folder)
+        host = Host(folder, like=initial)
         shutil.copytree(initial, host.state)
         host.way = "fastcgi"
         yield host

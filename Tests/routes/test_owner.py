@@ -12,7 +12,8 @@ import stat
 import pytest
 from owners import OTHER, as_root, empty, give, give_all, is_clear, is_refused, is_the_services, place, run, service  # noqa: F401
 
-pytestmark = as_root
+# The files of the state: SQLite's are among them.
+pytestmark = [as_root, pytest.mark.sqlite]
 
 
 class Canary:
