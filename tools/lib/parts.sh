@@ -112,7 +112,7 @@ part_lint() {
     build_release
     check 'every program links what it may' tools/linkage
   }
-  [ ! -x tools/standards ] || check 'the RFCs that the sources cite are in the README' tools/standards
+  [ ! -x tools/standards ] || check 'the RFCs that the sources cite are in the table of standards' tools/standards
   tools/lib/lint-nginx
   prepare_python
   # T206, T210; location/event-stream.conf says why it does not buffer.
