@@ -14,19 +14,19 @@ package enum File {
   ///   - path: Its path.
   ///   - limit: Bytes it may have.
   ///   - kind: `any` for a file that a person has named, which may be a pipe to be waited for.
-  ///   - admit: Looks at its status before anything is read; what it throws ends the reading.
+  ///   - inspect: Looks at its status before anything is read; what it throws ends the reading.
   /// - Returns: The contents.
   /// - Throws: `FileError` if it cannot be read, is not of this kind, or is larger.
   package static func contents(
     of path: String, atMost limit: Int, kind: Kind = .regular,
-    where admit: (stat) throws(FileError) -> Void = { _ throws(FileError) in }
+    inspecting inspect: (stat) throws(FileError) -> Void = { _ throws(FileError) in }
   ) throws(FileError) -> [UInt8] {
     let file =
       switch kind {
       case .regular: try Descriptor(regular: path, O_RDONLY)
       case .any: try Descriptor(unsafe open(path, O_RDONLY | O_CLOEXEC), path, "cannot be read")
       }
-    try admit(file.status)
+    try inspect(file.status)
     var bytes: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: min(limit + 1, 65_536))
     while true {

@@ -9,7 +9,7 @@ struct Engine: Sendable, CustomTestStringConvertible {
   let testDescription: String
   let open: @Sendable (_ directory: String) throws -> any AccountStore
 
-  /// Every test named `Contract…` runs against each of these; a second engine is added here.
+  /// Every test named `Contract…` runs against each of these; another engine is added here.
   static let all = [
     sqlite("SQLite, one job a transaction", batch: 1), sqlite("SQLite", batch: 256), postgreSQL,
   ]

@@ -94,12 +94,12 @@ class Site:
 
     # Requests
 
-    def connect(self, http2=False, address=None):
-        """A client with connections of its own, keeping no cookies, from a loopback address."""
+    def connect(self, http2=False, address=None, to="localhost"):
+        """A client with connections of its own, keeping no cookies, from a loopback address, to a host."""
         transport = httpx.HTTPTransport(
             verify=self.trust, http2=http2, local_address=address or "127.0.0.1",
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=None))
-        client = httpx.Client(transport=transport, base_url=self.url, timeout=30)
+        client = httpx.Client(transport=transport, base_url=f"https://{to}:{self.port}", timeout=30)
         client.cookies.jar.set_policy(_NoCookies())
         return client
 
@@ -115,9 +115,9 @@ class Site:
         return (client or self.client).request(
             method, path, headers=headers, extensions={"sni_hostname": host}, **options)
 
-    def socket(self, name="localhost", protocols=None, plain=False):
+    def socket(self, name="localhost", protocols=None, plain=False, to="127.0.0.1"):
         """A connection for requests that no client library would send."""
-        connection = socket.create_connection(("127.0.0.1", self.http_port if plain else self.port), 10)
+        connection = socket.create_connection((to, self.http_port if plain else self.port), 10)
         if plain:
             return connection
         context = ssl.create_default_context(cafile=self.dir / "tls/cert.pem")
@@ -178,16 +178,16 @@ class Site:
         (self.dir / "nginx/sites" / name).write_text(text.replace("PORT", str(self.port)).replace("DIR", str(self.dir)))
         self.reload()
 
-    def add_site(self, name, body):
-        """Adds a server NAME.localhost, with the certificate of the others."""
+    def add_site(self, name, body, certificate="cert.pem", key="key.pem"):
+        """One more server, NAME.localhost, under the certificate that is there, or another one in DIR/tls."""
         # The file that tools/up took for this nginx.
         https = re.search(r"include (tallystick/server/https.*\.conf);", (self.dir / "nginx/sites/example.conf").read_text())[1]
         self.add_configuration(f"{name}.conf", f"""
 server {{
   include {https};
   server_name {name}.localhost;
-  ssl_certificate DIR/tls/cert.pem;
-  ssl_certificate_key DIR/tls/key.pem;
+  ssl_certificate DIR/tls/{certificate};
+  ssl_certificate_key DIR/tls/{key};
   {body}
 }}
 """)
