@@ -201,6 +201,11 @@ struct ConnectionKind: Equatable {
     commands.append(.synchronize)
   }
 
+  /// Makes the connection one that is not used again.
+  func giveUp() {
+    isBroken = true
+  }
+
   /// How many warnings have come so far.
   var warningCount: Int32 { unsafe warnings.pointee }
 

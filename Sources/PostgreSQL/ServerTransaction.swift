@@ -148,7 +148,12 @@ final class ServerTransaction {
   func rollback() {
     guard isBegun, !connection.isBroken else { return }
     connection.queue("ROLLBACK", [])
-    _ = try? connection.exchange(until: statementDeadline)
+    do throws(Failure) {
+      _ = try connection.exchange(until: statementDeadline)
+    } catch {
+      // Nobody may go on in a transaction of ours.
+      connection.giveUp()
+    }
   }
 }
 
