@@ -11,7 +11,7 @@ let strict: [SwiftSetting] = [
 // What a program imports is what it may do; `tools/linkage` holds the programs to the libraries
 // behind that.
 let keys = ["Configuration", "Launch", "Routes", "Token"]
-let store = keys + ["Accounts", "Store"]
+let store = keys + ["Accounts", "Stores"]
 let passwords = store + ["Authentication", "Logging", "PasswordLogin"]
 let programs: [(name: String, imports: [String])] = [
   ("register", passwords), ("login", passwords), ("password", passwords),
@@ -21,13 +21,16 @@ let programs: [(name: String, imports: [String])] = [
   ("me", store + ["Authentication", "Wire"]),
   ("sessions", store + ["Authentication", "Logging", "Wire"]),
   ("check", store + ["Authentication", "AuthRequest"]),
-  ("health", keys + ["Store"]),
+  ("health", keys + ["Accounts", "Stores"]),
   ("jwks", keys),
+  ("handover", store + ["Authentication", "Gate", "GateRoutes", "Logging", "Wire"]),
+  ("enter", ["Configuration", "GateRoutes", "Launch", "Routes"]),
+  ("land", store + ["GateRoutes"]),
   (
     "tallystick",
     [
       "Accounts", "Authentication", "Configuration", "Launch", "Logging", "PasswordHash",
-      "PasswordLogin", "Store", "System", "Text", "Token", "Wire", "CSystem",
+      "PasswordLogin", "Stores", "System", "Text", "Token", "Wire", "CSystem",
     ]
   ),
 ]
@@ -40,6 +43,7 @@ let package = Package(
     .systemLibrary(name: "CSQLite"),
     .systemLibrary(name: "CCrypto"),
     .systemLibrary(name: "CArgon2"),
+    .systemLibrary(name: "CPostgreSQL"),
     .systemLibrary(name: "CSystem"),
 
     .target(name: "Text"),
@@ -54,6 +58,8 @@ let package = Package(
       name: "PasswordHash",
       dependencies: ["Accounts", "System", "Text", "Threads", "CArgon2", "CSystem"]),
     .target(name: "Store", dependencies: ["Accounts", "Threads", "System", "CSQLite", "CSystem"]),
+    .target(name: "PostgreSQL", dependencies: ["Accounts", "Threads", "CPostgreSQL"]),
+    .target(name: "Stores", dependencies: ["Accounts", "Configuration", "PostgreSQL", "Store"]),
     .target(
       name: "FastCGI",
       dependencies: ["System", "Text", "Threads", "CFastCGI", "CSystem"]),
@@ -66,6 +72,7 @@ let package = Package(
       dependencies: ["Accounts", "Configuration", "System", "CSystem"]),
     .target(
       name: "Authentication", dependencies: ["Accounts", "Configuration", "Token", "CSystem"]),
+    .target(name: "Gate", dependencies: ["FastCGI"]),
     .target(
       name: "PasswordLogin", dependencies: ["Accounts", "Configuration", "PasswordHash"]),
     .target(
@@ -77,8 +84,14 @@ let package = Package(
     .target(
       name: "AuthRequest",
       dependencies: [
-        "Accounts", "Authentication", "Configuration", "FastCGI", "Launch", "Logging", "Routes",
-        "Threads", "Token", "Wire",
+        "Accounts", "Authentication", "Configuration", "FastCGI", "Gate", "Launch", "Logging",
+        "Routes", "Threads", "Token", "Wire",
+      ]),
+    .target(
+      name: "GateRoutes",
+      dependencies: [
+        "Accounts", "Authentication", "Configuration", "FastCGI", "Gate", "Launch", "Logging",
+        "Routes", "Token", "Wire",
       ]),
   ]
     + programs.map { program in
@@ -91,7 +104,8 @@ let package = Package(
       .testTarget(name: "AccountsTests", dependencies: ["Accounts"]),
       .testTarget(name: "TokenTests", dependencies: ["Token", "Wire", "Accounts"]),
       .testTarget(name: "PasswordHashTests", dependencies: ["PasswordHash", "Accounts"]),
-      .testTarget(name: "StoreTests", dependencies: ["Store", "Accounts"]),
+      .testTarget(name: "StoreTests", dependencies: ["Store", "PostgreSQL", "Accounts"]),
+      .testTarget(name: "GateTests", dependencies: ["FastCGI", "Gate"]),
       .testTarget(name: "FastCGITests", dependencies: ["FastCGI", "System", "Threads", "CSystem"]),
       .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
       .testTarget(name: "LoggingTests", dependencies: ["Logging"]),

@@ -11,6 +11,8 @@ struct Setting: Sendable {
 
   let variable: String
   var source = Source.anywhere
+  /// Whether the value may hold a password: no message shows it.
+  var isSecret = false
   /// What is allowed, for the line that refuses a value.
   let allowed: String
   /// Stores the value; false if it is wrong.
@@ -49,6 +51,7 @@ extension Settings {
     duration("TALLYSTICK_ACCESS_LIFETIME", 1...86_400, \.accessLifetime),
     duration("TALLYSTICK_REFRESH_LIFETIME", 1...400 * 86_400, \.refreshLifetime),
     duration("TALLYSTICK_SESSION_LIFETIME", 1...3_660 * 86_400, \.sessionLifetime),
+    duration("TALLYSTICK_SHARED_LIFETIME", 60...86_400, \.sharedLifetime),
     duration("TALLYSTICK_REUSE_WINDOW", 0...300, \.reuseWindow),
     duration("TALLYSTICK_LEEWAY", 0...5, \.leeway),
     Setting(variable: "TALLYSTICK_REGISTRATION", allowed: "open or closed") { text, settings in
@@ -69,6 +72,30 @@ extension Settings {
     } shown: {
       $0.allowedOrigins.map(\.text).joined(separator: " ")
     },
+    Setting(
+      variable: "TALLYSTICK_SITES",
+      allowed: "https origins separated by commas; a first label of * stands for any one label"
+    ) { text, settings in
+      let parts = text.split(whereSeparator: { $0 == " " || $0 == "," })
+      let sites = parts.compactMap { SitePattern(String($0)) }
+      settings.sites = sites
+      return sites.count == parts.count
+    } shown: {
+      $0.sites.map(\.text).joined(separator: ",")
+    },
+    duration("TALLYSTICK_GATE_LIFETIME", 60...7 * 86_400, \.gateLifetime),
+    Setting(
+      variable: "TALLYSTICK_STORE", source: .environment, isSecret: true,
+      allowed: "sqlite, or a URI postgresql://…"
+    ) { text, settings in
+      guard let store = StoreSetting(text) else { return false }
+      settings.store = store
+      return true
+    } shown: {
+      $0.store.shown
+    },
+    duration(
+      "TALLYSTICK_CHECK_STALENESS", 0...10, \.checkStaleness, source: .environment),
     Setting(variable: "TALLYSTICK_LOG_LEVEL", allowed: "debug, info, warning or error") {
       text, settings in
       guard let level = LogLevel(rawValue: text) else { return false }
@@ -79,6 +106,11 @@ extension Settings {
     },
   ]
 
+  /// Names that only a request has: what nginx says about its server or location.
+  ///
+  /// Where a program runs as CGI they are in its environment.
+  static let requestVariables: Set = ["TALLYSTICK_SITE", "TALLYSTICK_EMBEDDERS"]
+
   package static let issuerVariable = "TALLYSTICK_ISSUER"
 
   /// The table by name: every request with parameters of these names looks settings up.
@@ -86,10 +118,11 @@ extension Settings {
 
   private static func duration(
     _ variable: String, _ range: ClosedRange<Int64>,
-    _ field: any WritableKeyPath<Settings, Duration> & Sendable
+    _ field: any WritableKeyPath<Settings, Duration> & Sendable,
+    source: Setting.Source = .anywhere
   ) -> Setting {
     Setting(
-      variable: variable,
+      variable: variable, source: source,
       allowed: "a whole number and s, m, h or d, from \(range.lowerBound)s to \(range.upperBound)s"
     ) { text, settings in
       guard let seconds = wholeSeconds(text), range.contains(seconds) else { return false }

@@ -20,6 +20,8 @@ package struct Settings: Equatable, Sendable {
   package var accessLifetime = Duration.seconds(15 * 60)
   package var refreshLifetime = Duration.seconds(7 * 86_400)
   package var sessionLifetime = Duration.seconds(90 * 86_400)
+  /// How long a session on a shared computer lives after its last refresh.
+  package var sharedLifetime = Duration.seconds(15 * 60)
   package var reuseWindow = Duration.seconds(10)
   /// How far clocks may differ when an access token's times are judged.
   package var leeway = Duration.seconds(2)
@@ -29,7 +31,15 @@ package struct Settings: Equatable, Sendable {
   /// Sessions an account may have.
   package var maximumSessions = 100
   package var allowedOrigins: [Origin] = []
+  /// The sites that may be handed over to, beside the issuer's own origin.
+  package var sites: [SitePattern] = []
+  /// How long a gate cookie opens its site.
+  package var gateLifetime = Duration.seconds(12 * 3_600)
   package var logLevel = LogLevel.info
+  /// The engine of the store; from the environment alone.
+  package var store = StoreSetting.sqlite
+  /// How old what `check` knows of revocations may be; from the environment alone.
+  package var checkStaleness = Duration.zero
 
   package var database: String { state + "/tallystick.db" }
   package var keys: String { state + "/keys" }
@@ -48,7 +58,8 @@ package struct Settings: Equatable, Sendable {
   ///   value, or is named twice.
   package init(environment variables: [(name: String, value: String)]) throws(SettingError) {
     // First, because a misspelt name is also a setting that is not set.
-    for (name, value) in variables where Settings.settingNamed[name] == nil {
+    for (name, value) in variables
+    where Settings.settingNamed[name] == nil && !Settings.requestVariables.contains(name) {
       throw .unknown(name, value, known: Settings.table.map(\.variable))
     }
     let text = variables.first { $0.name == Settings.issuerVariable }?.value ?? ""
@@ -59,6 +70,12 @@ package struct Settings: Equatable, Sendable {
     }
     self.issuer = issuer
     try apply(variables, from: .environment)
+    guard store != .sqlite || checkStaleness == .zero else {
+      throw SettingError(
+        variable: "TALLYSTICK_CHECK_STALENESS",
+        value: variables.first { $0.name == "TALLYSTICK_CHECK_STALENESS" }?.value,
+        allowed: "more than 0s only with STORE=postgresql://…")
+    }
   }
 
   /// These settings with what the parameters of one request say.
@@ -88,7 +105,8 @@ package struct Settings: Equatable, Sendable {
         source == .environment || setting.source == .anywhere
       else { continue }
       guard setting.read(text, &self) else {
-        throw SettingError(variable: name, value: text, allowed: setting.allowed)
+        throw SettingError(
+          name, setting.isSecret ? nil : text, .wrong, allowed: setting.allowed)
       }
     }
   }

@@ -1,3 +1,8 @@
+// Limits log lines that strangers can cause: one a second for each key, then one with a count.
+//
+// The caller decides which events are limited (`Log.writeLimited`). The rule is `EventWindows`; the
+// thread that writes the counts is `RepeatedEvents`. T228 and T234 hold for these lines too.
+
 import Glibc
 import System
 import Threads

@@ -1,10 +1,11 @@
+// `tallystick config …`: prints the settings in force, and checks what the programs need to start.
+
 import Accounts
 import Configuration
 import Launch
 import Logging
 import PasswordHash
 import PasswordLogin
-import Store
 import Token
 import Wire
 

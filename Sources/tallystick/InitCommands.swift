@@ -1,9 +1,13 @@
+// `tallystick init`: makes the state directory, or migrates the database of an older version.
+//
+// The order matters: the database comes last, because its presence says that everything is there.
+
 import Accounts
 import Configuration
 import Launch
 import Logging
 import PasswordHash
-import Store
+import Stores
 import System
 import Token
 
@@ -28,12 +32,14 @@ let initCommands = [
     // a service that may not read it.
     let isNew = try Owner.takeOnOrMake(of: settings.state, for: arguments.options["--owner"])
     defer { if isNew { removeIfEmpty(settings.state) } }
-    if let (found, known) = try migrate(settings.database) {
+    switch try conditionOfStore(settings) {
+    case .missing: break
+    case .outdated(let found, let known):
+      try makeStore(settings)
       Context.note("init")
-      return printLine("brought \(settings.database) from schema \(found) to \(known)")
-    }
-    guard !exists(settings.database) else {
-      throw Refused(line: "\(settings.database) exists: init creates, it never replaces")
+      return printLine("brought \(settings.storeName) from schema \(found) to \(known)")
+    case .current:
+      throw Refused(line: "\(settings.storeName) exists: init creates, it never replaces")
     }
     let words = try blocklist(arguments.options["--words"])
     try makePrivateDirectory(settings.state)
@@ -43,25 +49,11 @@ let initCommands = [
     // Keys that an earlier call left may be another's by now.
     try KeyStore(directory: settings.keys, signing: true).prove()
     // Last, because it is what says that everything is there.
-    try SQLiteStore.create(at: settings.database)
+    try makeStore(settings)
     Context.note("init")
     printLine("created \(settings.state)")
   }
 ]
-
-/// Migrates a database that an older program made.
-///
-/// - Returns: The schema that it had and the one that it has; nil if there was nothing to do.
-private func migrate(_ database: String) throws -> (found: Int64, known: Int64)? {
-  do throws(StoreError) {
-    _ = try SQLiteStore(at: database)
-    return nil
-  } catch {
-    guard case .schema(let found, let known) = error, found < known else { return nil }
-    try SQLiteStore.migrate(at: database)
-    return (found, known)
-  }
-}
 
 private let debianWords = ["Common", "English"].map { name in
   "/usr/share/perl5/Data/Password/zxcvbn/RankedDictionaries/\(name).pm"

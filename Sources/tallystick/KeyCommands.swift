@@ -1,3 +1,7 @@
+// `tallystick key …`: lists, rotates and retires signing keys.
+//
+// The steps, and what a crash between two of them leaves, are in Token/KeyDirectory.swift.
+
 import Accounts
 import Configuration
 import Launch

@@ -174,3 +174,51 @@ private func settings(_ variables: [String: String]) throws(SettingError) -> Set
     #expect(Origin("https://[::1]")?.cookieDomains == [])
   }
 }
+
+/// Contract, section 6: `STORE` and `CHECK_STALENESS`.
+@Suite struct `The store's setting` {
+  @Test(arguments: [
+    ("sqlite", "sqlite"), ("postgresql://", "postgresql://"),
+    ("postgresql://auth.example/tallystick", "postgresql://auth.example/tallystick"),
+    ("postgresql://us:secret@a:1,b:2/db?sslmode=verify-full", "postgresql://us@a:1,b:2/db?…"),
+    ("postgresql://us:s?cret@a/db", "postgresql://us@a/db"),
+    ("postgresql:///db?host=/run/x&password=secret", "postgresql:///db?…"),
+    ("postgresql://us:sec@ret@a/db", "postgresql://…"),
+    ("postgresql://us:sec/ret@a/db", "postgresql://…"),
+  ])
+  func `is shown without what may be a password`(text: String, shown: String) throws {
+    let setting = try settings(["TALLYSTICK_STORE": text]).store
+    #expect(setting.shown == shown)
+    #expect(!setting.shown.contains("cret"))
+  }
+
+  @Test(arguments: ["", "SQLite", "postgres://h/db", "mysql://us:secret@h/db", " sqlite"])
+  func `that is wrong is refused without being repeated`(text: String) {
+    let error = #expect(throws: SettingError.self) { try settings(["TALLYSTICK_STORE": text]) }
+    #expect(error?.line.contains("TALLYSTICK_STORE") == true)
+    #expect(error?.line.contains("secret") == false)
+  }
+
+  @Test(arguments: ["0s", "1s", "10s"])
+  func `may be followed a few seconds late, if it is on a server`(age: String) throws {
+    let remote = ["TALLYSTICK_STORE": "postgresql://h/db", "TALLYSTICK_CHECK_STALENESS": age]
+    #expect(try settings(remote).checkStaleness == .seconds(wholeSeconds(age) ?? -1))
+    guard age != "0s" else { return }
+    #expect(throws: SettingError.self) { try settings(["TALLYSTICK_CHECK_STALENESS": age]) }
+  }
+
+  @Test(arguments: ["11s", "1", "-1s", "1m"])
+  func `may not be followed later than that`(age: String) {
+    #expect(throws: SettingError.self) {
+      try settings(["TALLYSTICK_STORE": "postgresql://h/db", "TALLYSTICK_CHECK_STALENESS": age])
+    }
+  }
+
+  @Test func `is none of a request's parameters`() throws {
+    let settings = try settings([:])
+    let overridden = try settings.overridden(by: [
+      ("TALLYSTICK_STORE", "postgresql://h/db"), ("TALLYSTICK_CHECK_STALENESS", "10s"),
+    ])
+    #expect(overridden == settings)
+  }
+}

@@ -274,10 +274,11 @@ def test_each_setting_does_what_its_row_says(host):
 def test_a_program_without_its_setting_uses_the_default(made):
     """Section 6's column of defaults."""
     del made.settings["TALLYSTICK_REGISTRATION"]
+    made.settings.pop("TALLYSTICK_STORE", None)
     shown = {row["variable"].removeprefix("TALLYSTICK_"): row["value"] for row in json.loads(made.admin("config", "show", "--json").stdout)}
     assert shown == {
         "STATE": str(made.state), "ISSUER": ISSUER, "AUDIENCE": ISSUER, "ACCESS_LIFETIME": "15m", "REFRESH_LIFETIME": "7d",
-        "SESSION_LIFETIME": "90d", "REUSE_WINDOW": "10s", "LEEWAY": "2s", "REGISTRATION": "closed", "PASSWORD_MIN": "8",
-        "MAX_SESSIONS": "100", "ALLOWED_ORIGINS": "", "LOG_LEVEL": "info"}
+        "SESSION_LIFETIME": "90d", "SHARED_LIFETIME": "15m", "SITES": "", "GATE_LIFETIME": "12h", "REUSE_WINDOW": "10s", "LEEWAY": "2s", "REGISTRATION": "closed", "PASSWORD_MIN": "8",
+        "MAX_SESSIONS": "100", "ALLOWED_ORIGINS": "", "STORE": "sqlite", "CHECK_STALENESS": "0s", "LOG_LEVEL": "info"}
     del made.settings["TALLYSTICK_STATE"]
     assert "/var/lib/tallystick" in made.admin("config", "show").stdout

@@ -1,4 +1,4 @@
-"""tools/up and tools/down, as a newcomer and as a careless one runs them."""
+"""tools/up and tools/down, used by a newcomer and used wrongly."""
 
 import contextlib
 import os
@@ -72,7 +72,7 @@ def test_up_starts_everything_and_down_leaves_nothing(state):
     port = free_port()
     started = up(state, "--port", port)
     assert started.returncode == 0 and f"https://localhost:{port}" in started.stdout
-    for name in (*ROUTES, "echo", "nginx", "supervise"):
+    for name in (*ROUTES, "echo", "demo", "nginx", "supervise"):
         assert (state / "pids" / name).exists()
     assert run("curl", "-s", "--cacert", state / "tls/cert.pem", f"https://localhost:{port}/auth/health", "-w", "%{http_code}").stdout == "204"
     assert processes_of(state)

@@ -175,7 +175,11 @@ import Threads
     case .tooLarge, .invalid:
       hasUnread = true
       return declared == .tooLarge ? .tooLarge : .mismatch
-    case .ignored, .none: length = 0
+    case .ignored:
+      // The answer does not wait for a body. nginx may pass an upload on as it arrives.
+      hasUnread = true
+      return Body.none
+    case .none: length = 0
     case .bytes(let count): length = count
     }
     var body = [UInt8](repeating: 0, count: length + 1)
@@ -184,7 +188,6 @@ import Threads
     }
     guard unsafe FCGX_GetError(request.pointee.in) == 0 else { return nil }
     hasUnread = count > length
-    if declared == .ignored { return Body.none }
     guard count == length else { return .mismatch }
     body.removeLast()
     return length == 0 ? Body.none : .complete(body)
