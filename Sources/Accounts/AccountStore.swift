@@ -32,6 +32,10 @@ package protocol StoreReader {
   func lastLogin(
     of username: Username, from network: Network
   ) throws(StoreError) -> NumericDate?
+  /// The networks from which an account has logged in, each with its last login.
+  func logins(
+    of account: AccountID
+  ) throws(StoreError) -> [(network: Network, at: NumericDate)]
 }
 
 /// A transaction that may write.
@@ -82,6 +86,10 @@ package protocol StoreTransaction: StoreReader {
 
   /// Notes that this transaction revokes something: its commit changes the revocation mark.
   func noteRevocation(_ revocation: Revocation) throws(StoreError)
+  /// Deletes the notes of revocations that are older than this time, if the engine keeps notes.
+  ///
+  /// The revocation mark does not change.
+  func deleteRevocations(before time: NumericDate) throws(StoreError)
 }
 
 /// What a transaction revokes, for an engine that informs other hosts.
@@ -112,6 +120,8 @@ package struct RevocationMark: Hashable, Sendable {
 /// Any thread of any process may call any method.
 package protocol AccountStore: Sendable {
   /// Runs a body that reads rows as they are at one moment.
+  ///
+  /// The body must only read: an engine may run it again from the start.
   ///
   /// - Returns: The result of the body.
   /// - Throws: The error of the body or of a read.
