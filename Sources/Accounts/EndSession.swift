@@ -33,7 +33,7 @@ extension AccountStore {
       }
       try rows.deleteLogins(before: Network.oldestKnownLogin(at: now))
       try rows.deleteHandovers(endingBefore: now)
-      // Nobody follows what happened an hour ago.
+      // Hosts that follow revocations are never an hour behind.
       try rows.deleteRevocations(before: now + -3_600)
       let ended = try rows.deleteSessions(endingBy: now)
       let unused = try rows.deleteSessions(lastUsedBefore: unusedSince)
