@@ -59,11 +59,11 @@ let package = Package(
       dependencies: ["Accounts", "System", "Text", "Threads", "CArgon2", "CSystem"]),
     .target(name: "Store", dependencies: ["Accounts", "Threads", "System", "CSQLite", "CSystem"]),
     .target(name: "PostgreSQL", dependencies: ["Accounts", "Threads", "CPostgreSQL"]),
-    .target(name: "Stores", dependencies: ["Accounts", "Configuration", "PostgreSQL", "Store"]),
     .target(
       name: "FastCGI",
       dependencies: ["System", "Text", "Threads", "CFastCGI", "CSystem"]),
     .target(name: "Configuration", dependencies: ["Text"]),
+    .target(name: "Stores", dependencies: ["Accounts", "Configuration", "PostgreSQL", "Store"]),
     .target(
       name: "Logging",
       dependencies: ["Accounts", "Configuration", "System", "Threads", "Wire", "CSystem"]),
@@ -102,7 +102,7 @@ let package = Package(
       .testTarget(name: "ThreadsTests", dependencies: ["Threads"]),
       .testTarget(name: "SystemTests", dependencies: ["System"]),
       .testTarget(name: "AccountsTests", dependencies: ["Accounts"]),
-      .testTarget(name: "TokenTests", dependencies: ["Token", "Wire", "Accounts"]),
+      .testTarget(name: "TokenTests", dependencies: ["Token", "Threads", "Wire", "Accounts"]),
       .testTarget(name: "PasswordHashTests", dependencies: ["PasswordHash", "Accounts"]),
       .testTarget(name: "StoreTests", dependencies: ["Store", "PostgreSQL", "Accounts"]),
       .testTarget(name: "GateTests", dependencies: ["FastCGI", "Gate"]),

@@ -29,6 +29,10 @@ package protocol StoreReader {
   func lastLogin(
     of username: Username, from network: Network
   ) throws(StoreError) -> NumericDate?
+  /// The networks from which an account has logged in, each with its last login.
+  func logins(
+    of account: AccountID
+  ) throws(StoreError) -> [(network: Network, at: NumericDate)]
 }
 
 /// A transaction that may write.
@@ -79,6 +83,8 @@ package protocol StoreTransaction: StoreReader {
 
   /// Notes that this transaction takes a right away: its commit changes the revocation mark.
   func noteRevocation(_ revocation: Revocation) throws(StoreError)
+  /// Deletes notes of revocations from before this time, where an engine keeps any; the mark stays.
+  func deleteRevocations(before time: NumericDate) throws(StoreError)
 }
 
 /// Whose rights a transaction takes away, for an engine that tells other hosts of it.
@@ -108,6 +114,8 @@ package struct RevocationMark: Hashable, Sendable {
 /// All methods may be called from any thread and any process.
 package protocol AccountStore: Sendable {
   /// Reads rows of one moment.
+  ///
+  /// The body does nothing but read: an engine may run it again from the start.
   ///
   /// - Returns: What the body returned.
   /// - Throws: What the body threw or what reading met.

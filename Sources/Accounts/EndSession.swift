@@ -29,6 +29,8 @@ extension AccountStore {
       }
       try rows.deleteLogins(before: Network.oldestKnownLogin(at: now))
       try rows.deleteHandovers(endingBefore: now)
+      // Nobody follows what happened an hour ago.
+      try rows.deleteRevocations(before: now + -3_600)
       let ended = try rows.deleteSessions(endingBy: now)
       let unused = try rows.deleteSessions(lastUsedBefore: unusedSince)
       // Sessions past their end gave no rights; those that are only unused did.

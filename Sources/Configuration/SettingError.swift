@@ -28,6 +28,11 @@ package struct SettingError: Error, Equatable {
     self.allowed = allowed
   }
 
+  /// The error of a wrong value that may hold a password.
+  package static func secret(_ variable: String, allowed: String) -> SettingError {
+    SettingError(variable, nil, .wrong, allowed: allowed)
+  }
+
   /// The error of a name that no setting has.
   ///
   /// The value is left out where it may be a secret under a misspelt name.

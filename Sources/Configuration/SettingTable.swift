@@ -11,7 +11,7 @@ struct Setting: Sendable {
 
   let variable: String
   var source = Source.anywhere
-  /// Whether the value may hold a password: no message shows it.
+  /// Whether a wrong value may hold a password, so that no message shows it.
   var isSecret = false
   /// What is allowed, for the line that refuses a value.
   let allowed: String
@@ -94,8 +94,7 @@ extension Settings {
     } shown: {
       $0.store.shown
     },
-    duration(
-      "TALLYSTICK_CHECK_STALENESS", 0...10, \.checkStaleness, source: .environment),
+    duration("TALLYSTICK_CHECK_STALENESS", 0...10, \.checkStaleness, source: .environment),
     Setting(variable: "TALLYSTICK_LOG_LEVEL", allowed: "debug, info, warning or error") {
       text, settings in
       guard let level = LogLevel(rawValue: text) else { return false }

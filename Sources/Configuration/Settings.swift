@@ -70,11 +70,11 @@ package struct Settings: Equatable, Sendable {
     }
     self.issuer = issuer
     try apply(variables, from: .environment)
-    guard store != .sqlite || checkStaleness == .zero else {
+    guard checkStaleness == .zero || store != .sqlite else {
       throw SettingError(
         variable: "TALLYSTICK_CHECK_STALENESS",
         value: variables.first { $0.name == "TALLYSTICK_CHECK_STALENESS" }?.value,
-        allowed: "more than 0s only with STORE=postgresql://…")
+        allowed: "0s with TALLYSTICK_STORE=sqlite")
     }
   }
 

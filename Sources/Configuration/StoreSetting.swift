@@ -36,5 +36,17 @@ package enum StoreSetting: Equatable, Sendable {
       + (place.count < places.count ? "?…" : "")
   }
 
+  /// Whether it may hold a password, in the place for one or among the parameters.
+  package var holdsPassword: Bool {
+    guard case .postgreSQL(let uri) = self else { return false }
+    let rest = uri.utf8.dropFirst(StoreSetting.scheme.utf8.count)
+    let at = UInt8(ascii: "@")
+    let user = rest.contains(at) ? rest.prefix { $0 != at } : rest.prefix(0)
+    let name = Array("password".utf8)
+    let query = Array(rest.drop { $0 != UInt8(ascii: "?") })
+    return user.contains(UInt8(ascii: ":"))
+      || query.indices.contains { query[$0...].starts(with: name) }
+  }
+
   private static let scheme = "postgresql://"
 }

@@ -108,6 +108,17 @@ extension ServerTransaction {
     return try first(answer) { row throws(StoreError) in try row.date(0) }
   }
 
+  func logins(
+    of account: AccountID
+  ) throws(StoreError) -> [(network: Network, at: NumericDate)] {
+    let answer = try run(
+      "SELECT network, last_login_at FROM tallystick.known_network WHERE account = $1",
+      .text(account.text))
+    return try answer.map { row throws(StoreError) in
+      (network: Network(text: try row.text(0)), at: try row.date(1))
+    }
+  }
+
   func storeLogin(
     of account: AccountID, from network: Network, at time: NumericDate
   ) throws(StoreError) {

@@ -131,12 +131,20 @@ extension BatchTransaction: StoreTransaction {
   ) throws(StoreError) -> NumericDate? {
     throw needs(.transaction)
   }
+  func logins(
+    of account: AccountID
+  ) throws(StoreError) -> [(network: Network, at: NumericDate)] {
+    throw needs(.transaction)
+  }
   func insert(_ credentials: Credentials) throws(StoreError) -> Bool { throw needs(.transaction) }
   func update(_ credentials: Credentials) throws(StoreError) { throw needs(.transaction) }
   func delete(_ account: AccountID) throws(StoreError) -> Bool { throw needs(.transaction) }
   func insert(_ session: Session) throws(StoreError) { throw needs(.transaction) }
   func insert(_ handover: Handover) throws(StoreError) { throw needs(.transaction) }
   func takeHandover(_ code: String) throws(StoreError) -> Handover? { throw needs(.transaction) }
+  func deleteRevocations(before time: NumericDate) throws(StoreError) {
+    throw needs(.transaction)
+  }
   func deleteHandovers(endingBefore time: NumericDate) throws(StoreError) {
     throw needs(.transaction)
   }

@@ -16,6 +16,8 @@ final class Pool: Sendable {
     /// Connections of an earlier generation are of a server that was lost.
     var generation = 0
     var outage: Outage?
+    /// Until when no more are opened, because the server has refused one beside those that work.
+    var limited = Deadline(after: .zero)
   }
 
   private struct Outage {
@@ -39,7 +41,7 @@ final class Pool: Sendable {
   /// A connection for one thread, which gives it back.
   ///
   /// - Parameter deadline: Until when it waits for another thread to give one back.
-  /// - Returns: The connection.
+  /// - Returns: The connection, which `give(back:)` takes again.
   /// - Throws: `busy` where none came in time, `broken` while the server cannot be reached.
   func take(until deadline: Deadline) throws(Failure) -> ServerConnection {
     while true {
@@ -48,7 +50,8 @@ final class Pool: Sendable {
       switch step {
       case .use(let connection): return connection
       case .fail(let failure): throw failure
-      case .connect(let kind, let generation): return try open(kind, generation)
+      case .connect(let kind, let generation):
+        if let connection = try open(kind, generation) { return connection }
       case .wait:
         guard turn.wait(until: deadline) else {
           let isLast = state.withLock { state in
@@ -72,7 +75,8 @@ final class Pool: Sendable {
 
   private func step(_ state: inout State, _ turn: Signal) -> Step {
     if let connection = state.idle.popLast() { return .use(connection) }
-    let isFull = state.open >= options.connections
+    let isFull =
+      state.open >= options.connections || (state.open > 0 && state.limited.millisecondsLeft > 0)
     if let outage = state.outage {
       guard !isFull, !outage.isTrying, outage.until.millisecondsLeft == 0 else {
         return .fail(outage.failure)
@@ -87,14 +91,23 @@ final class Pool: Sendable {
     return .connect(state.kind, generation: state.generation)
   }
 
-  private func open(_ kind: ConnectionKind, _ generation: Int) throws(Failure) -> ServerConnection {
+  /// Opens a connection; nil where the server takes no more than those that are open, one of which
+  /// will be given back.
+  private func open(
+    _ kind: ConnectionKind, _ generation: Int
+  ) throws(Failure) -> ServerConnection? {
     do throws(Failure) {
       let connection = try connect(kind, generation)
       state.withLock { $0.outage = nil }
       return connection
     } catch {
-      let waiting = state.withLock { state in
+      let waiting = state.withLock { state -> [Signal]? in
         state.open -= 1
+        if error.kind == .broken, state.open > 0, state.outage == nil {
+          // Too many connections, perhaps. If the server is gone, those that are open tell.
+          state.limited = Deadline(after: .seconds(1))
+          return nil
+        }
         if error.kind == .broken {
           let delay = min(500, (state.outage?.delay ?? 25) * 2)
           state.outage = Outage(
@@ -106,6 +119,7 @@ final class Pool: Sendable {
         defer { state.waiting = [] }
         return state.waiting
       }
+      guard let waiting else { return nil }
       for turn in waiting { turn.raise() }
       throw error
     }
@@ -132,7 +146,12 @@ final class Pool: Sendable {
         state.idle = []
       }
       if connection.generation == state.generation, connection.kind == state.kind {
+        connection.idleUntil = Deadline(after: .seconds(15))
         state.idle.append(connection)
+        // The one in use last is taken first, so what a rush has opened sinks to the bottom.
+        if state.idle.count > 1, state.idle[0].idleUntil.millisecondsLeft == 0 {
+          lost.append(state.idle.removeFirst())
+        }
       } else {
         lost.append(connection)
       }

@@ -20,8 +20,6 @@ package struct PostgreSQLOptions: Sendable {
 package final class PostgreSQLStore: AccountStore, Sendable {
   let pool: Pool
   let options: PostgreSQLOptions
-  /// The part of the feed of revocations that this process adds to; another after a conflict.
-  let shard = Locked(RevocationFeed.randomShard())
   let follower: RevocationFollower
 
   /// Opens a store that `create` made.
@@ -42,10 +40,10 @@ package final class PostgreSQLStore: AccountStore, Sendable {
       try PostgreSQLStore.askForMark(pool, options)
     }
     // So that a server that cannot be used is found out at the start.
-    pool.give(
-      back: try explained { () throws(Failure) in
-        try pool.take(until: Deadline(after: options.patience))
-      })
+    let first = try explained { () throws(Failure) in
+      try pool.take(until: Deadline(after: options.patience))
+    }
+    pool.give(back: first)
   }
 
   deinit {
@@ -85,7 +83,9 @@ extension Pool {
         let connection = try take(until: deadline)
         defer { give(back: connection) }
         connection.queue(sql, values)
-        guard let answer = try connection.exchange(until: deadline).first else {
+        guard
+          let answer = try connection.exchange(until: Deadline(after: patience + .seconds(1))).first
+        else {
           throw .broken("a statement has no answer")
         }
         return try Failure.explaining { () throws(StoreError) in try read(answer) }

@@ -101,6 +101,11 @@ struct Row {
       unsafe try answer.value(row, column, type: TypeNumber.bytes, read: readText), column)
   }
 
+  func byteArray(_ column: Int32) throws(StoreError) -> [UInt8] {
+    let value = unsafe try answer.value(row, column, type: TypeNumber.bytes) { unsafe Array($0) }
+    return try expected(value, column)
+  }
+
   private func expected<T>(_ value: T?, _ column: Int32) throws(StoreError) -> T {
     guard let value else { throw .corrupt("column \(column) is NULL") }
     return value

@@ -84,6 +84,22 @@ enum Schema {
     """,
     "CREATE INDEX handover_by_end ON tallystick.handover (expires_at)",
     """
+    CREATE TABLE tallystick.key_set (
+      version bigint PRIMARY KEY,
+      key_set text NOT NULL,
+      signer text NOT NULL,
+      signature bytea NOT NULL
+    )
+    """,
+    "CREATE TABLE tallystick.sealed_secret (name text PRIMARY KEY, sealed bytea NOT NULL)",
+    """
+    CREATE TABLE tallystick.key_host (
+      name text PRIMARY KEY,
+      version bigint NOT NULL,
+      seen_at bigint NOT NULL
+    )
+    """,
+    """
     CREATE TABLE tallystick.revocation (
       shard bigint NOT NULL,
       number bigint NOT NULL,

@@ -5,9 +5,9 @@ import Threads
 
 /// How connections of one store behave, found out while it runs.
 struct ConnectionKind: Equatable {
-  /// Whether the server takes settings and keeps prepared statements.
+  /// Whether a pooler stands between, which hands its connections around after each transaction.
   ///
-  /// A pooler that hands its connections around after each transaction does neither.
+  /// It takes no settings at the start, and prepared statements are not where they were made.
   var isPooled = false
 }
 
@@ -29,6 +29,10 @@ struct ConnectionKind: Equatable {
   let kind: ConnectionKind
   /// Counts the pool's losses of the server: an older connection is not used again.
   let generation: Int
+  /// Until when it is kept while nobody uses it; the pool's.
+  var idleUntil = Deadline(after: .zero)
+  /// The part of the feed of revocations that this connection adds to; another after a conflict.
+  var shard = RevocationFeed.randomShard()
   private(set) var isBroken = false
   private let library: Library
   private let handle: OpaquePointer
@@ -195,6 +199,11 @@ struct ConnectionKind: Equatable {
       return
     }
     commands.append(.synchronize)
+  }
+
+  /// Makes the connection one that is not used again.
+  func giveUp() {
+    isBroken = true
   }
 
   /// How many warnings have come so far.

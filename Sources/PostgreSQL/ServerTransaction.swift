@@ -23,7 +23,6 @@ final class ServerTransaction {
 
   let mode: Mode
   private let connection: ServerConnection
-  private let deadline: Deadline
   private let patience: Duration
   /// Counters that were asked for and not there.
   var missingCounters: Set<AttemptKey> = []
@@ -34,11 +33,9 @@ final class ServerTransaction {
   /// Whether the server may have committed without our knowing.
   private(set) var isCommitUnknown = false
 
-  init(_ mode: Mode, on connection: ServerConnection, until deadline: Deadline, patience: Duration)
-  {
+  init(_ mode: Mode, on connection: ServerConnection, patience: Duration) {
     self.mode = mode
     self.connection = connection
-    self.deadline = deadline
     self.patience = patience
   }
 
@@ -51,7 +48,7 @@ final class ServerTransaction {
   func run(_ sql: StaticString, _ values: [Value]) throws(StoreError) -> Answer {
     begin()
     connection.queue(sql, values)
-    guard let answer = try exchange(until: deadline).last else {
+    guard let answer = try exchange(until: statementDeadline).last else {
       throw .corrupt("PostgreSQL: a statement has no answer")
     }
     return answer
@@ -113,18 +110,20 @@ final class ServerTransaction {
     }
   }
 
+  /// The server gives a statement up by itself after our patience; this is for one that is silent.
+  private var statementDeadline: Deadline { Deadline(after: patience + .seconds(1)) }
+
   /// Commits what was written.
   ///
-  /// - Parameter shard: The part of the feed that this connection adds to.
   /// - Throws: Why it is not committed, or not known to be.
-  func commit(feed shard: Int64) throws(StoreError) {
+  func commit() throws(StoreError) {
     if let failure { throw failure.error }
     guard mode == .write else {
       if isBegun { connection.post("COMMIT") }
       return
     }
     // Last, so that nobody waits for a place in the feed while holding it.
-    if !revocations.isEmpty { appendToFeed(revocations, shard: shard) }
+    if !revocations.isEmpty { appendToFeed(revocations, shard: connection.shard) }
     guard isBegun else { return }
     let warnings = connection.warningCount
     connection.queue("COMMIT", [])
@@ -134,6 +133,7 @@ final class ServerTransaction {
       guard answer?.command == "COMMIT" else { throw .busy }
     } catch {
       isCommitUnknown = failure?.kind == .broken
+      if failure?.state == "23505" { connection.shard = RevocationFeed.randomShard() }
       throw error
     }
     // "The transaction has already committed locally, but might not have been replicated."
@@ -148,8 +148,12 @@ final class ServerTransaction {
   func rollback() {
     guard isBegun, !connection.isBroken else { return }
     connection.queue("ROLLBACK", [])
-    _ = try? connection.exchange(
-      until: deadline.millisecondsLeft > 0 ? deadline : Deadline(after: .seconds(1)))
+    do throws(Failure) {
+      _ = try connection.exchange(until: statementDeadline)
+    } catch {
+      // Nobody may go on in a transaction of ours.
+      connection.giveUp()
+    }
   }
 }
 

@@ -6,6 +6,7 @@ enum Value {
   case optionalText(String?)
   /// Bytes that may hold a NUL, which a text of the server cannot.
   case bytes(String)
+  case byteArray([UInt8])
   case bool(Bool)
   case integers([Int64])
   case texts([String])
@@ -26,7 +27,7 @@ extension Value {
     switch self {
     case .integer, .optionalInteger: TypeNumber.integer
     case .text, .optionalText: TypeNumber.text
-    case .bytes: TypeNumber.bytes
+    case .bytes, .byteArray: TypeNumber.bytes
     case .bool: TypeNumber.bool
     case .integers: TypeNumber.integers
     case .texts: TypeNumber.texts
@@ -39,6 +40,7 @@ extension Value {
     case .integer(let number): bytes.append(bigEndian: number)
     case .optionalInteger(let number?): bytes.append(bigEndian: number)
     case .text(let text), .optionalText(let text?), .bytes(let text): bytes += text.utf8
+    case .byteArray(let array): bytes += array
     case .bool(let value): bytes.append(value ? 1 : 0)
     case .optionalInteger(nil), .optionalText(nil): return false
     case .integers(let numbers):

@@ -77,6 +77,9 @@ extension Connection {
       throw .corrupt("the row of table revocation is missing")
     }
   }
+
+  /// Nothing: one number stands for all of them.
+  func deleteRevocations(before time: NumericDate) throws(StoreError) {}
 }
 
 /// Reads an account; what no program of ours would have stored is `corrupt`.

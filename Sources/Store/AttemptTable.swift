@@ -65,6 +65,17 @@ extension Connection {
     }
   }
 
+  func logins(
+    of account: AccountID
+  ) throws(StoreError) -> [(network: Network, at: NumericDate)] {
+    try all(
+      "SELECT network, last_login_at FROM known_network WHERE account = ?1",
+      .text(account.text)
+    ) { row throws(StoreError) in
+      (network: Network(text: try row.text(0)), at: try row.date(1))
+    }
+  }
+
   func storeLogin(
     of account: AccountID, from network: Network, at time: NumericDate
   ) throws(StoreError) {

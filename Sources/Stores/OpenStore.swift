@@ -23,8 +23,7 @@ package func openStore(_ settings: Settings) throws -> any AccountStore {
 /// The URI, if libpq understands it.
 func understood(_ uri: String) throws -> String {
   guard try PostgreSQLStore.understands(uri) else {
-    throw SettingError(
-      variable: "TALLYSTICK_STORE", value: "(not shown)", allowed: "a URI that libpq understands")
+    throw SettingError.secret("TALLYSTICK_STORE", allowed: "a URI that libpq understands")
   }
   return uri
 }

@@ -32,24 +32,37 @@ let initCommands = [
     // a service that may not read it.
     let isNew = try Owner.takeOnOrMake(of: settings.state, for: arguments.options["--owner"])
     defer { if isNew { removeIfEmpty(settings.state) } }
+    let keys = KeyDirectory(path: settings.keys)
+    var joins = false
     switch try conditionOfStore(settings) {
     case .missing: break
     case .outdated(let found, let known):
       try makeStore(settings)
       Context.note("init")
       return printLine("brought \(settings.storeName) from schema \(found) to \(known)")
+    case .current where settings.store != .sqlite && !keys.exists:
+      // Another host has made the store, and this one joins it.
+      joins = true
     case .current:
       throw Refused(line: "\(settings.storeName) exists: init creates, it never replaces")
     }
     let words = try blocklist(arguments.options["--words"])
     try makePrivateDirectory(settings.state)
     try File.replace(settings.blocklist, with: words, mode: 0o600)
-    let keys = KeyDirectory(path: settings.keys)
+    if joins {
+      guard let shared = try sharedKeys() else { throw Refused(line: "there are no keys to share") }
+      let version = try shared.synchronize(at: Clock.now())
+      Context.note("init")
+      return printLine(
+        "created \(settings.state) with version \(version) of the keys; this host "
+          + (keys.hasSealingKey ? "signs" : "only checks: it has no \(keys.path)/sealing.key"))
+    }
     if !keys.exists { try keys.create(algorithm: algorithm, at: Clock.now()) }
     // Keys that an earlier call left may be another's by now.
     try KeyStore(directory: settings.keys, signing: true).prove()
     // Last, because it is what says that everything is there.
     try makeStore(settings)
+    try sharedKeys()?.start(at: Clock.now())
     Context.note("init")
     printLine("created \(settings.state)")
   }

@@ -14,7 +14,7 @@ hideMemory()
 
 let commands =
   initCommands + accountCommands + sessionCommands + banCommands + keyCommands + tokenCommands
-  + configCommands
+  + configCommands + storeCommands
 
 var words = Array(CommandLine.arguments.dropFirst())
 if words.isEmpty || words[0] == "--help" || words[0] == "help" {

@@ -17,7 +17,8 @@ import subprocess
 import tempfile
 
 import httpx
-from programs import COMPANION, COOKIE, ROOT, back_in_time, database, environment, programs
+import stores
+from programs import COMPANION, COOKIE, ROOT, back_in_time, environment, programs
 from tokens import claims
 from waiting import wait_until
 
@@ -76,7 +77,7 @@ class Site:
         self.env = environment() | {"TALLYSTICK_LOG_LEVEL": "debug"} | (env or {})
         self._names = (f"user{number}" for number in itertools.count(1))
         command = [ROOT / "tools/up", "--detach", "--state", self.dir, "--port", str(self.port),
-                   "--programs", self.folder]
+                   "--programs", self.folder, "--store", stores.ENGINE]
         if http:
             command += ["--http-port", str(self.http_port)]
         started = subprocess.run(command, env=self.env, capture_output=True, text=True, check=False)
@@ -148,14 +149,14 @@ class Site:
     def admin(self, *arguments, stdin="", env=None):
         """The administrator's command."""
         own = {"TALLYSTICK_STATE": str(self.dir / "state"), "TALLYSTICK_ISSUER": self.url}
-        env = self.env | own | (env or {})
+        env = self.env | own | stores.setting(self.dir / "state") | (env or {})
         return subprocess.run(
             [self.folder / "tallystick", *arguments], env=env, input=stdin, text=True,
             capture_output=True, check=True).stdout
 
     def database(self):
         """The database, for changes that no program would make."""
-        return database(self.dir / "state")
+        return stores.database(self.dir / "state")
 
     def back_in_time(self, seconds):
         """Moves all times of all sessions into the past, as if so many seconds had passed."""

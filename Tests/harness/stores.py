@@ -58,6 +58,12 @@ def server():
     return _Started.server
 
 
+def _uri(state):
+    """A site that tools/up made has a server of its own."""
+    own = pathlib.Path(state).parent / "pg"
+    return f"postgresql://tallystick@/tallystick?host={own}" if own.exists() else server().uri(_name(state))
+
+
 def _name(state):
     return "t" + hashlib.sha256(str(pathlib.Path(state).resolve()).encode()).hexdigest()[:20]
 
@@ -70,6 +76,11 @@ def make(state, like=None):
     return {"TALLYSTICK_STORE": server().uri(_name(state))}
 
 
+def setting(state):
+    """The variable that names the store of a state, where there is one."""
+    return {} if ENGINE == "sqlite" else {"TALLYSTICK_STORE": _uri(state)}
+
+
 def drop(state):
     """Takes away what `make` made."""
     if ENGINE == "postgresql":
@@ -80,7 +91,7 @@ def drop(state):
 def database(state):
     """The database, written to as no program would, while no program can write."""
     if ENGINE == "postgresql":
-        with contextlib.closing(Database(server().uri(_name(state)))) as opened:
+        with contextlib.closing(Database(_uri(state))) as opened:
             opened.execute("SET search_path = tallystick")
             opened.execute("BEGIN")
             # It lets others read, as SQLite's lock does.
@@ -107,7 +118,7 @@ def is_whole(state):
 def dump(state):
     """All bytes that are stored."""
     if ENGINE == "postgresql":
-        return subprocess.run(["pg_dump", "--dbname", server().uri(_name(state))], capture_output=True, check=True).stdout
+        return subprocess.run(["pg_dump", "--dbname", _uri(state)], capture_output=True, check=True).stdout
     return b"".join(path.read_bytes() for path in pathlib.Path(state).glob("tallystick.db*"))
 
 

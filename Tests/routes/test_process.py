@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 
 import pytest
-from harness import BIN, GOOD, ISSUER
+from harness import BIN, GOOD
 from programs import ROUNDS, ROUTES
 from waiting import can_connect, wait_until
 

@@ -98,7 +98,7 @@ toolchain_lacks_libraries() {
 
 # What a build and a running site need.
 install_site_packages() {
-  local packages=(libfcgi-dev libsqlite3-dev libssl-dev libargon2-dev libdata-password-zxcvbn-perl pkg-config curl)
+  local packages=(libfcgi-dev libsqlite3-dev libpq-dev libssl-dev libargon2-dev libdata-password-zxcvbn-perl pkg-config curl)
   command -v nginx >/dev/null || packages+=(nginx-light)
   command -v openssl >/dev/null || packages+=(openssl)
   command -v python3 >/dev/null || packages+=(python3)

@@ -12,6 +12,8 @@ tools     tools/up, tools/down and tools/test themselves
 routes    each program as CGI and on a socket
 site      real nginx with the shipped configuration, and TLS
 interop   tokens and keys in other people's libraries
+routes-postgresql  the routes' tests with the store on a PostgreSQL server
+postgresql         several hosts, fail-over, a pooler, connections that are cut
 readme    the commands of the READMEs, from the READMEs, and what the documents say
 browser   the client and the pages in Chromium
 fresh     a newcomer's first minutes on a minimal Debian 12 and a minimal Debian 13; as root
@@ -124,7 +126,7 @@ no_unfinished_lines() { ! grep -rnwE 'TO[D]O|FIX[M]E|X[X]X' Sources nginx tools;
 
 part_unit() {
   install_site_packages
-  install_packages sqlite3 strace
+  install_packages sqlite3 strace postgresql
   # The same build as lint's.
   swift test -Xswiftc -warnings-as-errors
 }
@@ -142,6 +144,20 @@ part_routes() {
   install_packages sqlite3 strace
   build_release
   run_pytest routes
+}
+
+part_routes-postgresql() {
+  install_site_packages
+  install_packages sqlite3 strace postgresql
+  build_release
+  TALLYSTICK_STORE=postgresql run_pytest routes
+}
+
+part_postgresql() {
+  install_site_packages
+  install_packages postgresql pgbouncer faketime
+  build_release
+  run_pytest postgresql
 }
 
 part_site() {
@@ -177,7 +193,7 @@ part_fresh() { tools/lib/fresh bookworm trixie; }
 
 part_sanitize() {
   install_site_packages
-  install_packages sqlite3 strace
+  install_packages sqlite3 strace postgresql
   # T236. Leaks are not reported, because Foundation and XCTest keep memory; misuse of memory is.
   ASAN_OPTIONS=detect_leaks=0 swift test --sanitize=address --scratch-path .build-address
   TSAN_OPTIONS=allocator_may_return_null=1 swift test --sanitize=thread --scratch-path .build-thread
@@ -192,7 +208,7 @@ part_sizes() {
 
 part_bench() {
   install_site_packages
-  install_packages wrk gcc libc6-dev strace
+  install_packages wrk gcc libc6-dev strace postgresql
   build_release
   claim 'no measured ratio is far off' tools/bench --quick
 }
