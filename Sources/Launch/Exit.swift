@@ -37,7 +37,7 @@ extension Settings {
   package static func load() -> Settings {
     FastCGI.answerHelp(
       ServeOptions(
-        program: programName(),
+        program: programName(), version: version,
         help: "Settings are environment variables, TALLYSTICK_…; tallystick config show lists them."
       ) { _ in }, arguments: CommandLine.arguments)
     // Nobody but root reads a core or the memory of a program that holds keys (T230).

@@ -101,7 +101,9 @@ struct Command: Sendable {
     }
     let foot =
       "\nThe state directory and the other settings are environment variables, TALLYSTICK_…:"
-      + "\nsee tallystick config show. A name that begins with -- goes behind a lone --."
+      + "\nsee tallystick config show. What the environment does not set comes from"
+      + "\n\(InstalledSettings.path), unless it names another TALLYSTICK_STATE."
+      + "\nA name that begins with -- goes behind a lone --. tallystick --version: the version."
     return ([head] + rows + [foot]).joined(separator: "\n")
   }
 
@@ -109,6 +111,7 @@ struct Command: Sendable {
   func execute(_ words: [String]) -> Int32 {
     do {
       let arguments = try Arguments(words, positional: arguments, options: options)
+      try InstalledSettings.addToEnvironment()
       if state == .existing { try Owner.takeOn(of: try Context.settings().state) }
       try run(arguments)
       return 0

@@ -22,6 +22,10 @@ if words.isEmpty || words[0] == "--help" || words[0] == "help" {
   printLine(Command.overview(commands))
   Launch.exit(words.isEmpty ? 100 : 0)
 }
+if words[0] == "--version" {
+  printLine("tallystick \(version)")
+  Launch.exit(0)
+}
 guard let command = commands.first(where: { words.starts(with: $0.path) }) else {
   let group = commands.filter { $0.path.first == words[0] }
   if !group.isEmpty, words.count == 1 || words[1] == "--help" {
