@@ -32,6 +32,19 @@ package enum Directory {
     guard fsync(directory.number) == 0 else { throw .system(path, "cannot be synchronized") }
   }
 
+  /// The mode of files in a directory that several users may share.
+  ///
+  /// The setgid bit says so: files made in there belong to the directory's group, which may then
+  /// read and write them. In any other directory they are their owner's alone.
+  ///
+  /// - Parameter path: The directory.
+  /// - Returns: 0660 or 0600; 0600 if it cannot be looked at.
+  package static func modeOfFiles(in path: String) -> mode_t {
+    var info = stat()
+    guard unsafe stat(path, &info) == 0 else { return 0o600 }
+    return info.isShared ? 0o660 : 0o600
+  }
+
   /// Whether a directory holds nothing; false if it cannot be read.
   package static func isEmpty(_ directory: borrowing Descriptor) -> Bool {
     let number = unsafe openat(directory.number, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)

@@ -16,6 +16,9 @@ let initCommands = [
         name: "--words", value: "FILE",
         meaning: "common passwords, one a line; Debian's otherwise"),
       Option(
+        name: "--upgrade",
+        meaning: "only bring a state that is there up to date; nothing to do is no error"),
+      Option(
         name: "--owner", value: "USER",
         meaning: "whom a new state directory belongs to, as root; who owns its parent otherwise"),
     ],
@@ -24,14 +27,12 @@ let initCommands = [
   ) { arguments in
     let settings = try Context.settings()
     let algorithm = try algorithm(arguments.options["--algorithm"]) ?? .es256
+    if arguments.has("--upgrade") { return try upgrade(settings) }
     // Before anything else is looked at, the list of words included: as root it could be read to
     // a service that may not read it.
     let isNew = try Owner.takeOnOrMake(of: settings.state, for: arguments.options["--owner"])
     defer { if isNew { removeIfEmpty(settings.state) } }
-    if let (found, known) = try migrate(settings.database) {
-      Context.note("init")
-      return printLine("brought \(settings.database) from schema \(found) to \(known)")
-    }
+    if try announcesMigration(settings.database) { return }
     guard !exists(settings.database) else {
       throw Refused(line: "\(settings.database) exists: init creates, it never replaces")
     }
@@ -48,6 +49,23 @@ let initCommands = [
     printLine("created \(settings.state)")
   }
 ]
+
+/// Brings a state that is there up to date, and makes the log and its index if they are missing.
+private func upgrade(_ settings: Settings) throws {
+  try Owner.takeOn(of: settings.state)
+  guard exists(settings.database) else {
+    throw Refused(status: 111, line: "there is no \(settings.database); tallystick init creates it")
+  }
+  _ = try announcesMigration(settings.database)
+}
+
+/// Migrates a database that an older program made, and says so; false if there was nothing to do.
+private func announcesMigration(_ database: String) throws -> Bool {
+  guard let (found, known) = try migrate(database) else { return false }
+  Context.note("init")
+  printLine("brought \(database) from schema \(found) to \(known)")
+  return true
+}
 
 /// Migrates a database that an older program made.
 ///
