@@ -23,6 +23,10 @@
 // imports, too, a second and different form, and no file could import both.
 extern int accept4(int, struct sockaddr *, socklen_t *, int);
 
+// memfd_create hides there too. MFD_CLOEXEC is 1.
+extern int memfd_create(const char *, unsigned int);
+static const unsigned int ts_memfd_cloexec = 1;
+
 // O_PATH hides behind _GNU_SOURCE too.
 static const int ts_o_path = __O_PATH;
 

@@ -14,7 +14,8 @@ import Logging
 _ = ts_hide_memory()
 
 let commands =
-  initCommands + accountCommands + sessionCommands + banCommands + keyCommands + tokenCommands
+  setupCommands + initCommands + accountCommands + sessionCommands + banCommands + keyCommands
+  + tokenCommands
   + configCommands
 
 var words = Array(CommandLine.arguments.dropFirst())
