@@ -13,7 +13,8 @@ let programs: [(name: String, store: Bool, hashing: Bool)] = [
   ("register", true, true), ("login", true, true), ("password", true, true),
   ("refresh", true, false), ("logout", true, false), ("revoke", true, false),
   ("me", true, false), ("sessions", true, false), ("check", true, false),
-  ("health", true, false), ("jwks", false, false), ("tallystick", true, true),
+  ("health", true, false), ("jwks", false, false), ("handover", true, false),
+  ("enter", false, false), ("land", true, false), ("tallystick", true, true),
 ]
 
 let package = Package(
@@ -43,6 +44,7 @@ let package = Package(
     .target(name: "Launch", dependencies: ["Accounts", "Configuration", "FastCGI", "CSystem"]),
     .target(
       name: "Authentication", dependencies: ["Accounts", "Configuration", "Token", "CSystem"]),
+    .target(name: "Gate", dependencies: ["FastCGI"]),
     .target(
       name: "PasswordLogin", dependencies: ["Accounts", "Configuration", "PasswordHash"]),
     .target(
@@ -54,8 +56,14 @@ let package = Package(
     .target(
       name: "AuthRequest",
       dependencies: [
-        "Accounts", "Authentication", "Configuration", "FastCGI", "Launch", "Logging", "Routes",
-        "Threads", "Token", "Wire",
+        "Accounts", "Authentication", "Configuration", "FastCGI", "Gate", "Launch", "Logging",
+        "Routes", "Threads", "Token", "Wire",
+      ]),
+    .target(
+      name: "GateRoutes",
+      dependencies: [
+        "Accounts", "Authentication", "Configuration", "FastCGI", "Gate", "Launch", "Logging",
+        "Routes", "Token", "Wire",
       ]),
   ]
     + programs.map { program in
@@ -65,6 +73,7 @@ let package = Package(
           "Accounts", "Authentication", "Configuration", "Launch", "Logging", "Token", "Wire",
         ]
           + (program.name == "check" ? ["AuthRequest"] : [])
+          + (["handover", "enter", "land"].contains(program.name) ? ["Gate", "GateRoutes"] : [])
           + (program.name == "tallystick" ? ["FastCGI", "System", "CSystem"] : [])
           + (program.name == "tallystick" ? [] : ["Routes"])
           + (program.store ? ["Store"] : [])
@@ -78,6 +87,7 @@ let package = Package(
       .testTarget(name: "PasswordHashTests", dependencies: ["PasswordHash", "Accounts"]),
       .testTarget(name: "StoreTests", dependencies: ["Store", "Accounts"]),
       .testTarget(name: "FastCGITests", dependencies: ["FastCGI", "Threads", "Wire"]),
+      .testTarget(name: "GateTests", dependencies: ["FastCGI", "Gate"]),
       .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
       .testTarget(name: "LoggingTests", dependencies: ["Logging"]),
       .testTarget(

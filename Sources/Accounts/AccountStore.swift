@@ -58,6 +58,13 @@ package protocol StoreTransaction: StoreReader {
   /// Deletes all sessions last used before this time; how many.
   func deleteSessions(lastUsedBefore time: NumericDate) throws(StoreError) -> Int
 
+  /// Adds a one-time code.
+  func insert(_ handover: Handover) throws(StoreError)
+  /// Deletes the one-time code with this digest and returns it; nil if there is none.
+  func takeHandover(_ code: String) throws(StoreError) -> Handover?
+  /// Deletes all one-time codes whose last second lies before this time.
+  func deleteHandovers(endingBefore time: NumericDate) throws(StoreError)
+
   /// Adds or replaces a counter.
   func store(_ counter: AttemptCounter, for key: AttemptKey) throws(StoreError)
   /// Deletes a counter if it is there.

@@ -28,6 +28,7 @@ extension AccountStore {
         try rows.deleteCounter(key)
       }
       try rows.deleteLogins(before: Network.oldestKnownLogin(at: now))
+      try rows.deleteHandovers(endingBefore: now)
       let ended = try rows.deleteSessions(endingBy: now)
       let unused = try rows.deleteSessions(lastUsedBefore: unusedSince)
       // Sessions past their end gave no rights; those that are only unused did.

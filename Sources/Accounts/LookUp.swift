@@ -22,7 +22,7 @@ extension AccountStore {
   ) throws(StoreError) -> [Session] {
     let all = try read { rows throws(StoreError) in try rows.sessions(of: account) }
     // The sort is stable: sessions of one second stay in the order of their insertion.
-    return all.filter { now < $0.expiresAt }.sorted { $0.createdAt > $1.createdAt }
+    return all.filter { now < $0.endsAt }.sorted { $0.createdAt > $1.createdAt }
   }
 
   /// Accounts by name, those after a given name.

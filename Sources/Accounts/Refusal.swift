@@ -30,6 +30,9 @@ package struct Refusal: Error, Equatable, Sendable {
   package static let crossSite = Refusal(
     403, "cross_site", "The request came from another site.")
 
+  package static let unknownSite = Refusal(
+    403, "unknown_site", "This site is none that one may be led to from here.")
+
   package static let registrationClosed = Refusal(
     403, "registration_closed", "Registration is closed.")
 

@@ -22,6 +22,8 @@ package struct Session: Equatable, Sendable {
   package var lastUsedAt: NumericDate
   /// The absolute end, however often it is refreshed.
   package let expiresAt: NumericDate
+  /// How long the session lives after its last refresh, on a shared computer; nil on any other.
+  package let sharedLifetime: Duration?
   /// Refresh tokens issued from this time on count only beside the companion cookie.
   ///
   /// The session's beginning; later for a session that is older than companion cookies.
@@ -34,8 +36,8 @@ package struct Session: Equatable, Sendable {
   package init(
     id: SessionID, account: AccountID, version: Int64, generation: Int64, confirmed: Int64,
     rotatedAt: NumericDate, issuedAt: NumericDate, sentAt: NumericDate, createdAt: NumericDate,
-    lastUsedAt: NumericDate, expiresAt: NumericDate, boundFrom: NumericDate, address: String,
-    userAgent: String
+    lastUsedAt: NumericDate, expiresAt: NumericDate, sharedLifetime: Duration? = nil,
+    boundFrom: NumericDate, address: String, userAgent: String
   ) {
     self.id = id
     self.account = account
@@ -48,6 +50,7 @@ package struct Session: Equatable, Sendable {
     self.createdAt = createdAt
     self.lastUsedAt = lastUsedAt
     self.expiresAt = expiresAt
+    self.sharedLifetime = sharedLifetime
     self.boundFrom = boundFrom
     self.address = address
     self.userAgent = userAgent
@@ -59,12 +62,13 @@ package struct Session: Equatable, Sendable {
   /// have been lost, so nothing hangs on it, and the first `check` needs no write.
   package init(
     starting id: SessionID, account: AccountID, version: Int64, at now: NumericDate,
-    lifetime: Duration, address: String, userAgent: String
+    lifetime: Duration, sharedLifetime: Duration? = nil, address: String, userAgent: String
   ) {
     self.init(
       id: id, account: account, version: version, generation: 1, confirmed: 1,
       rotatedAt: now, issuedAt: now, sentAt: now, createdAt: now, lastUsedAt: now,
-      expiresAt: now + lifetime, boundFrom: now, address: address, userAgent: userAgent)
+      expiresAt: now + lifetime, sharedLifetime: sharedLifetime, boundFrom: now,
+      address: address, userAgent: userAgent)
   }
 
   /// Whether a refresh token of this session counts only beside the session's companion cookie.
@@ -75,17 +79,30 @@ package struct Session: Equatable, Sendable {
     issued >= boundFrom
   }
 
+  /// Whether the session began on a shared computer: its cookies end with the browser.
+  package var isShared: Bool { sharedLifetime != nil }
+
+  /// When the session ends unless it is refreshed again.
+  ///
+  /// On a shared computer that is soon after the last refresh; elsewhere it is the absolute end.
+  package var endsAt: NumericDate {
+    sharedLifetime.map { min(lastUsedAt + $0, expiresAt) } ?? expiresAt
+  }
+
   /// When the refresh token of the live generation expires, never past the session's end.
   ///
   /// It counts from the rotation, not from the last cookie: the successor that is sent again is
   /// the same token, byte for byte.
+  ///
+  /// - Parameter lifetime: How long it lives unless the computer is shared.
+  /// - Returns: The first second in which it does not count.
   package func refreshExpiry(lifetime: Duration) -> NumericDate {
-    min(rotatedAt + lifetime, expiresAt)
+    min(rotatedAt + (sharedLifetime ?? lifetime), expiresAt)
   }
 
-  /// When an access token issued now expires, never past the session's end.
-  package func accessExpiry(at now: NumericDate, lifetime: Duration) -> NumericDate {
-    min(now + lifetime, expiresAt)
+  /// When a token issued now expires, never past the session's end.
+  package func expiry(at now: NumericDate, lifetime: Duration) -> NumericDate {
+    min(now + lifetime, endsAt)
   }
 }
 
@@ -108,7 +125,7 @@ package final class AccountSession: Equatable, Sendable {
   /// Whether tokens of this account, version and time count at all.
   package func accepts(account id: AccountID, version: Int64, at now: NumericDate) -> Bool {
     session.account == id && account.id == id && session.version == version
-      && account.accepts(version: version) && now < session.expiresAt
+      && account.accepts(version: version) && now < session.endsAt
   }
 
   /// Whether an access token of this generation counts: no session has issued a later one yet.

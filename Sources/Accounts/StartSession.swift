@@ -88,9 +88,9 @@ extension Session {
   package static func makingRoom(
     in sessions: [Session], maximum: Int, at now: NumericDate
   ) -> (expired: [SessionID], evicted: [SessionID]) {
-    let expired = sessions.filter { $0.expiresAt <= now }
+    let expired = sessions.filter { $0.endsAt <= now }
     // The sort is stable: of two last used in one second, the one that began first goes first.
-    let live = sessions.filter { now < $0.expiresAt }.sorted { $0.lastUsedAt > $1.lastUsedAt }
+    let live = sessions.filter { now < $0.endsAt }.sorted { $0.lastUsedAt > $1.lastUsedAt }
     let evicted = live.dropFirst(max(1, maximum) - 1).reversed()
     return (expired.map(\.id), evicted.map(\.id))
   }

@@ -37,15 +37,18 @@ extension Session {
   ///   - client: Who starts it.
   ///   - now: The time of the request.
   ///   - settings: How long it lasts.
+  ///   - isShared: Whether the computer is shared with other people.
   /// - Throws: `RandomError`.
   package init(
     of account: AccountID, version: Int64, for client: Client, at now: NumericDate,
-    under settings: Settings
+    under settings: Settings, isShared: Bool
   ) throws(RandomError) {
     let id = try Random.identifier()
     guard let id = SessionID(id) else { throw RandomError() }
     self.init(
       starting: id, account: account, version: version, at: now,
-      lifetime: settings.sessionLifetime, address: client.address, userAgent: client.userAgent)
+      lifetime: settings.sessionLifetime,
+      sharedLifetime: isShared ? settings.sharedLifetime : nil, address: client.address,
+      userAgent: client.userAgent)
   }
 }

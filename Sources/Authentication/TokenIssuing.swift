@@ -23,13 +23,36 @@ extension KeyStore {
   ) throws -> IssuedToken {
     let session = accountSession.session
     let account = accountSession.account
-    let expires = session.accessExpiry(at: now, lifetime: settings.accessLifetime)
+    let expires = session.expiry(at: now, lifetime: settings.accessLifetime)
     let token = try issue(
       AccessClaims(
         issuer: settings.issuer.text, audience: settings.audience, subject: account.id,
         issuedAt: now, expires: expires, tokenID: try Random.identifier(), session: session.id,
         generation: session.generation, version: session.version, username: account.username.text,
         groups: account.groups.map(\.text)))
+    return IssuedToken(text: token, lifetime: expires - now)
+  }
+
+  /// Issues a gate token of a session for a site.
+  ///
+  /// - Parameters:
+  ///   - accountSession: The session as it is stored, and its account.
+  ///   - site: The site that it opens.
+  ///   - now: The time of the request.
+  ///   - settings: Issuer and lifetime.
+  /// - Returns: The token; it lives no longer than its session.
+  /// - Throws: `TokenError` if it cannot be signed; `RandomError`.
+  package func gateToken(
+    for accountSession: AccountSession, to site: Origin, at now: NumericDate,
+    under settings: Settings
+  ) throws -> IssuedToken {
+    let session = accountSession.session
+    let expires = session.expiry(at: now, lifetime: settings.gateLifetime)
+    let token = try issue(
+      GateClaims(
+        issuer: settings.issuer.text, site: site.text, subject: accountSession.account.id,
+        session: session.id, version: session.version, issuedAt: now, expires: expires,
+        tokenID: try Random.identifier()))
     return IssuedToken(text: token, lifetime: expires - now)
   }
 

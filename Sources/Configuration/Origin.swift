@@ -35,14 +35,20 @@ package struct Origin: Hashable, Sendable, CustomStringConvertible {
 
   package var description: String { text }
 
+  /// Whether the host is an IP address; a name whose last label is a number counts as one.
+  ///
+  /// WHATWG URL §3.5 (ends in a number).
+  package var isAddress: Bool {
+    host.utf8.first == UInt8(ascii: "[")
+      || host.split(separator: ".").last?.utf8.allSatisfy(isDigit) ?? false
+  }
+
   /// The host itself and the domains above it that a cookie could name, the longest first.
   ///
   /// A sibling can plant a cookie for any of them. None for an address or a single label.
   package var cookieDomains: [String] {
     let labels = host.split(separator: ".", omittingEmptySubsequences: false)
-    guard labels.count >= 2, let last = labels.last, !last.utf8.allSatisfy(isDigit),
-      !host.utf8.starts(with: "[".utf8)
-    else { return [] }
+    guard labels.count >= 2, !isAddress else { return [] }
     return (0...(labels.count - 2)).map { labels[$0...].joined(separator: ".") }
   }
 

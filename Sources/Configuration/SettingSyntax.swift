@@ -21,6 +21,7 @@ extension Settings {
     duration("TALLYSTICK_ACCESS_LIFETIME", 1...86_400, \.accessLifetime),
     duration("TALLYSTICK_REFRESH_LIFETIME", 1...400 * 86_400, \.refreshLifetime),
     duration("TALLYSTICK_SESSION_LIFETIME", 1...3_660 * 86_400, \.sessionLifetime),
+    duration("TALLYSTICK_SHARED_LIFETIME", 60...86_400, \.sharedLifetime),
     duration("TALLYSTICK_REUSE_WINDOW", 0...300, \.reuseWindow),
     duration("TALLYSTICK_LEEWAY", 0...5, \.leeway),
     Setting(variable: "TALLYSTICK_REGISTRATION", allowed: "open or closed") { text, settings in
@@ -38,6 +39,16 @@ extension Settings {
       settings.allowedOrigins = origins
       return origins.count == parts.count
     },
+    Setting(
+      variable: "TALLYSTICK_SITES",
+      allowed: "https origins separated by commas; a first label of * stands for any one label"
+    ) { text, settings in
+      let parts = text.split(whereSeparator: { $0 == " " || $0 == "," })
+      let sites = parts.compactMap { SitePattern(String($0)) }
+      settings.sites = sites
+      return sites.count == parts.count
+    },
+    duration("TALLYSTICK_GATE_LIFETIME", 60...7 * 86_400, \.gateLifetime),
     Setting(variable: "TALLYSTICK_LOG_LEVEL", allowed: "debug, info, warning or error") {
       text, settings in
       guard let level = LogLevel(rawValue: text) else { return false }

@@ -34,6 +34,8 @@ package struct Settings: Equatable, Sendable {
   package var accessLifetime = Duration.seconds(15 * 60)
   package var refreshLifetime = Duration.seconds(7 * 86_400)
   package var sessionLifetime = Duration.seconds(90 * 86_400)
+  /// How long a session on a shared computer lives after its last refresh.
+  package var sharedLifetime = Duration.seconds(15 * 60)
   package var reuseWindow = Duration.seconds(10)
   /// How far clocks may differ when an access token's times are judged.
   package var leeway = Duration.seconds(2)
@@ -43,6 +45,10 @@ package struct Settings: Equatable, Sendable {
   /// Sessions an account may have.
   package var maximumSessions = 100
   package var allowedOrigins: [Origin] = []
+  /// The sites that may be handed over to, beside the issuer's own origin.
+  package var sites: [SitePattern] = []
+  /// How long a gate cookie opens its site.
+  package var gateLifetime = Duration.seconds(12 * 3_600)
   package var logLevel = LogLevel.info
 
   package var database: String { state + "/tallystick.db" }

@@ -42,7 +42,7 @@ serve(
   let account = caller.account.withRaisedVersion
   let session = try Session(
     of: account.id, version: account.version, for: call.client, at: call.time,
-    under: call.settings)
+    under: call.settings, isShared: caller.session.isShared)
   let change = PasswordChange(
     session: session, attempt: attempt,
     verified: Credentials(account: caller.account, passwordHash: found.passwordHash),

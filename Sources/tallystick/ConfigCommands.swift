@@ -37,11 +37,14 @@ extension Settings {
       ("TALLYSTICK_AUDIENCE", audience), ("TALLYSTICK_ACCESS_LIFETIME", text(accessLifetime)),
       ("TALLYSTICK_REFRESH_LIFETIME", text(refreshLifetime)),
       ("TALLYSTICK_SESSION_LIFETIME", text(sessionLifetime)),
+      ("TALLYSTICK_SHARED_LIFETIME", text(sharedLifetime)),
       ("TALLYSTICK_REUSE_WINDOW", text(reuseWindow)), ("TALLYSTICK_LEEWAY", text(leeway)),
       ("TALLYSTICK_REGISTRATION", isRegistrationOpen ? "open" : "closed"),
       ("TALLYSTICK_PASSWORD_MIN", String(passwordMinimum)),
       ("TALLYSTICK_MAX_SESSIONS", String(maximumSessions)),
       ("TALLYSTICK_ALLOWED_ORIGINS", allowedOrigins.map(\.text).joined(separator: " ")),
+      ("TALLYSTICK_SITES", sites.map(\.text).joined(separator: ",")),
+      ("TALLYSTICK_GATE_LIFETIME", text(gateLifetime)),
       ("TALLYSTICK_LOG_LEVEL", logLevel.rawValue),
     ]
   }

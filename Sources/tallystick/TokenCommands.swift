@@ -22,7 +22,7 @@ let tokenCommands = [
     let now = Clock.now()
     let session = try Session(
       of: account.id, version: account.version, for: Client(address: "", userAgent: ""), at: now,
-      under: settings)
+      under: settings, isShared: false)
     let start = Start(
       session: session, attempt: Attempt(presenting: account.username.text, from: .unknown),
       verified: found, newHash: nil, maximumSessions: settings.maximumSessions)

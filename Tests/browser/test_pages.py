@@ -10,7 +10,9 @@ from fault_proxy import Fault
 from playwright.sync_api import expect
 from waiting import wait_until
 
-PAGES = ["/", "/register.html", "/account.html", "/demo.html"]
+GATE = f"/gate.html?site=https%3A%2F%2Fa-rather-long-name.of-a-site.test%3A8443&return=%2F&state={'s' * 43}"
+SIGNOUT = "/signout.html?return=https%3A%2F%2Fa-rather-long-name.of-a-site.test%3A8443%2F"
+PAGES = ["/", "/register.html", "/account.html", "/demo.html", GATE, SIGNOUT]
 LOOKS = {
     "desktop, light": {"viewport": {"width": 1280, "height": 860}},
     "desktop, dark": {"viewport": {"width": 1280, "height": 860}, "color_scheme": "dark"},
@@ -114,7 +116,7 @@ def codes_of_the_contract():
         "registration_closed": 403, "insufficient_scope": 403, "not_found": 404,
         "method_not_allowed": 405, "username_taken": 409, "too_large": 413,
         "unsupported_media_type": 415, "weak_password": 422, "invalid_username": 422,
-        "too_many_attempts": 429, "temporarily_unavailable": 503}
+        "too_many_attempts": 429, "temporarily_unavailable": 503, "unknown_site": 403, "login_required": 403}
 
 
 def test_every_error_of_the_contract_is_said_in_words(stack, person):
@@ -403,6 +405,19 @@ def test_axe_finds_nothing_and_nothing_overflows(stack, look):
     check("sign in, refused")
     page.goto(person.url + "/register.html")
     check("register")
+    page.goto(person.url + "/gate.html")
+    check("gate, a query of nobody")
+    page.goto(person.url + GATE)
+    expect(page.locator("#signin")).to_be_visible()
+    check("gate")
+    page.goto(person.url + SIGNOUT)
+    expect(page.locator("#out")).to_be_visible()
+    check("signed out")
+    devices = [{"id": "d" * 26, "name": "a name of a token that is as long as the server allows: 64 letters", "read_only": True,
+                "sites": ["https://a-rather-long-name.of-a-site.test:8443"], "created_at": 0, "last_used_at": 1, "expires_at": None}]
+    answers = {"/auth/devices": (200, {}, {"devices": devices, "token": "ts_" + "aB3" * 18}),
+               "/auth/handover": (403, {}, {"error": "unknown_site"})}
+    stack.proxy.plan = lambda request: Fault(instead=answers[request.path]) if request.path in answers else None
     page.goto(person.url + "/")
     person.fill_sign_in(page)
     page.wait_for_selector(".session")
@@ -411,6 +426,26 @@ def test_axe_finds_nothing_and_nothing_overflows(stack, look):
     check("account, a field missing")
     page.click("#everywhere")
     check("account, asking")
+    page.click("#ask-cancel")
+    page.click("#new-device summary")
+    page.click("#device [type=submit]")
+    check("account, a token without a name")
+    answers["/auth/devices"], made = (403, {}, {"error": "login_required"}), answers["/auth/devices"]
+    page.fill("#device-name", "git")
+    page.click("#device [type=submit]")
+    expect(page.locator("#again")).to_be_visible()
+    check("account, the password again")
+    answers["/auth/devices"] = made
+    page.fill("#again-password", PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.locator("#made")).to_be_visible()
+    check("account, a token")
+    page.goto(person.url + GATE)
+    expect(page.locator("#stop")).to_be_visible()
+    check("gate, an unknown site")
+    page.goto(person.url + SIGNOUT)
+    expect(page.locator("#in")).to_be_visible()
+    check("sign out")
     page.goto(person.url + "/demo.html")
     page.wait_for_selector("body.ready")
     page.click("#reject")
@@ -430,7 +465,8 @@ def test_texts_are_in_one_place(stack, person):
                       flags=re.S)
         assert body == "", f"{path}: {body}"
     assert used <= set(strings)
-    code = "".join(stack.site.get(f"/{name}.js").text for name in ("page", "signin", "register", "account", "demo"))
+    code = "".join(stack.site.get(f"/{name}.js").text 
+                   for name in ("page", "signin", "register", "account", "demo", "gate", "signout"))
     families = ("error.", "status.")
     unused = [key for key in strings if key not in used and f'"{key}"' not in code
               and not key.startswith(families)]

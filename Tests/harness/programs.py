@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-ROUTES = "register login refresh logout revoke password me sessions jwks health check".split()
+ROUTES = "register login refresh logout revoke password me sessions jwks health handover enter land check".split()
 COOKIE = "__Secure-refresh"
 COMPANION = "__Host-refresh-binding"
 # How often the races, the kills and the samples are repeated; 1000 is in full.

@@ -9,6 +9,10 @@ export const byId = (id) => document.getElementById(id);
 export const text = (key, values = {}) =>
   strings[key].replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 
+/** The same in pieces, for append(): elements may stand for {names}. */
+export const pieces = (key, values) =>
+  strings[key].split(/\{(\w+)\}/).map((each, place) => place % 2 ? values[each] : each);
+
 /** An element; children are elements or plain text, never markup. */
 export function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
@@ -61,7 +65,7 @@ export function words(error, where = "") {
   const key = [`error.${error.code}.${where}`, `error.${error.code}`, "error.other"]
     .find((each) => each in strings);
   const when = ago(error.retryAfter || 60);
-  return text(key, { detail: error.message, when });
+  return text(key, { detail: error.message, when, site: error.site });
 }
 
 /** Puts a text into a live region; an empty one hides it. */
@@ -88,7 +92,8 @@ for (const button of document.querySelectorAll("button.reveal")) {
 /** Which field an error is about, so that the focus can go there. */
 const fieldOf = {
   invalid_credentials: "password", username_taken: "username", invalid_username: "username",
-  weak_password: "new",
+  weak_password: "new", sites: "sites",
+  "missing.name": "name",
 };
 
 /**
@@ -100,7 +105,7 @@ export function form(it, { busy, where, work }) {
   const problem = it.querySelector("[role=alert]");
   const button = it.querySelector("[type=submit]");
   const label = button.textContent;
-  const fields = [...it.querySelectorAll("input[data-missing]")];
+  const fields = [...it.querySelectorAll("input[data-about]")];
 
   const mark = (field, message) => {
     tell(problem, message);
@@ -114,7 +119,7 @@ export function form(it, { busy, where, work }) {
   it.addEventListener("submit", async (event) => {
     event.preventDefault();
     if (button.getAttribute("aria-disabled") === "true") return;
-    const missing = fields.find((each) => !each.value);
+    const missing = fields.find((each) => each.required && !each.value);
     if (missing) {
       mark(missing, text(missing.dataset.missing));
       return;
@@ -134,6 +139,17 @@ export function form(it, { busy, where, work }) {
       button.setAttribute("aria-disabled", "false");
       button.textContent = label;
     }
+  });
+}
+
+/** The sign-in, of index.html and of gate.html; `done` is called after each that succeeds. */
+export function signInForm(done = () => {}) {
+  form(byId("signin"), {
+    busy: "signin.busy",
+    work: async ({ username, password, shared }) => {
+      await auth.login(username.trim(), password, { shared: !!shared });
+      done();
+    },
   });
 }
 
@@ -165,7 +181,7 @@ export function needsLogin() {
 let leaving = false;
 
 /** Ends the session by `work`, then goes to the sign-in; stays, and says so, if that failed. */
-export async function depart(work, reason) {
+export async function depart(work, reason, done = () => location.replace(`./#${reason}`)) {
   const notice = byId("notice");
   leaving = true;
   try {
@@ -180,11 +196,12 @@ export async function depart(work, reason) {
     if (!out) leaving = false;
     else {
       const again = element("button", { type: "button", class: "quiet" }, text("error.retry"));
-      again.addEventListener("click", () => depart(() => auth.logout(), reason));
+      again.addEventListener("click", () => depart(() => auth.logout(), reason, done));
       notice.append(" ", again);
       again.focus();
     }
     return;
   }
-  location.replace(`./#${reason}`);
+  tell(notice, "");
+  done();
 }

@@ -4,11 +4,18 @@ import { auth, byId, form } from "./page.js";
 
 form(byId("register"), {
   busy: "register.busy",
-  work: ({ username, password }) => auth.register(username.trim(), password),
+  work: ({ username, password, shared }) =>
+    auth.register(username.trim(), password, { shared: !!shared }),
 });
 
+// Whoever came from the gate goes on through it. Nothing but the gate reads what it was asked.
+const gate = new URLSearchParams(location.search).has("site");
+const asked = location.search + location.hash;
+if (gate) byId("other").href = `./gate.html${asked}`;
+
 const look = () => {
-  if (auth.getSnapshot().status === "signedin") location.replace("./account.html");
+  if (auth.getSnapshot().status !== "signedin") return;
+  location.replace(gate ? `./gate.html${asked}` : "./account.html");
 };
 auth.subscribe(look);
 look();

@@ -1,6 +1,6 @@
 // index.html: the sign-in.
 
-import { auth, byId, form, tell, text } from "./page.js";
+import { auth, byId, signInForm, tell, text } from "./page.js";
 
 const home = () => location.replace("./account.html");
 
@@ -10,10 +10,7 @@ if (location.hash in why) {
   history.replaceState(null, "", "./"); // told once; a reload is a new visit
 }
 
-form(byId("signin"), {
-  busy: "signin.busy",
-  work: ({ username, password }) => auth.login(username.trim(), password),
-});
+signInForm();
 
 // Also when another tab signs in, or the login of this browser is restored.
 const look = () => { if (auth.getSnapshot().status === "signedin") home(); };

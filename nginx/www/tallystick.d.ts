@@ -52,6 +52,7 @@ export type ErrorCode =
   | "registration_closed" | "insufficient_scope" | "not_found" | "method_not_allowed"
   | "username_taken" | "too_large" | "unsupported_media_type" | "weak_password"
   | "invalid_username" | "too_many_attempts" | "temporarily_unavailable"
+  | "unknown_site" | "login_required"
   | "network" | "unexpected_answer" | "signed_out";
 
 /** A refusal by the server, or by the network. */
@@ -85,6 +86,25 @@ export interface Options {
   fetch?: typeof fetch;
   /** Used instead of the global object; for tests. */
   window?: object;
+}
+
+/** How to sign in. */
+export interface SignInOptions {
+  /**
+   * Whether others use this computer too: the browser then forgets the session when it is closed,
+   * and the server ends it soon after its last use. Default false.
+   */
+  shared?: boolean;
+}
+
+/** Where to hand a login over to: what the query of gate.html says. */
+export interface HandOver {
+  /** The site's origin. */
+  site: string;
+  /** The digest of the cookie by which the site knows this browser. */
+  state: string;
+  /** The path and query to show there. */
+  return: string;
 }
 
 /** The part of an axios instance that `attach` uses. */
@@ -131,17 +151,21 @@ export interface Auth extends EventTarget {
   /**
    * Signs in, here and in the other tabs.
    *
-   * @throws {AuthError} `invalid_credentials`, `too_many_attempts`, `temporarily_unavailable`, …
+   * A session that this browser has ends. If it is another account's, it ends first, and `signedout`
+   * is fired if the sign-in then fails; if it is the same account's, it ends once the new one exists.
+   *
+   * @throws {AuthError} `invalid_credentials`, `too_many_attempts`, `temporarily_unavailable`, …;
+   *   `network` and `temporarily_unavailable` also if the other session could not be ended
    * @throws {SignedOut} the user signed out before the answer came; the new session is ended
    */
-  login(username: string, password: string): Promise<User>;
+  login(username: string, password: string, options?: SignInOptions): Promise<User>;
 
   /**
-   * Creates an account and signs in.
+   * Creates an account and signs in. A session that this browser has ends first, as for `login`.
    *
    * @throws {AuthError} `registration_closed`, `username_taken`, `weak_password`, …, and as `login`
    */
-  register(username: string, password: string): Promise<User>;
+  register(username: string, password: string, options?: SignInOptions): Promise<User>;
 
   /**
    * Ends this session: at once in all tabs, then at the server. If the login is still being
@@ -176,6 +200,25 @@ export interface Auth extends EventTarget {
 
   /** Ends one session by its id; `not_found` when it is not the account's. Throws as `user`. */
   endSession(id: string): Promise<void>;
+
+  /**
+   * Takes the login to another site: asks for a code that this site will accept once, for a minute,
+   * from this browser.
+   *
+   * @returns the address to go to, which is below the site's `/tallystick/land` and nowhere else
+   * @throws {AuthError} `unknown_site`, `too_many_attempts`, …, and as `user`
+   */
+  handOver(to: HandOver): Promise<string>;
+
+  /**
+   * Asks any other route that needs the token, below `base`, and resolves to the JSON of its answer
+   * (`{}` for a 204). The token is renewed as for `fetch`. Throws as `user`, and the route's own
+   * errors.
+   *
+   * @param body what to send as JSON, if anything
+   * @param method default `POST`
+   */
+  request(path: string, body?: object, method?: string): Promise<any>;
 
   /** Seconds that the access token has left, 0 without one. */
   remaining(): number;

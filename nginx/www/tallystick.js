@@ -1,10 +1,10 @@
 // tallystick, the browser half: no storage, the access token lives in a closure.
 // What each call gives and throws: tallystick.d.ts. How the parts work together: README.md.
 
-const PATIENCE = 3000; // ms that one waits for a silent tab's lock, or for the next try
+const PATIENCE = 3000; // ms to wait for a silent tab's lock, or for the next try
 const LIMIT = 30000; // ms until an answer counts as lost
 const ignore = () => {};
-const clock = (window) => () => window.performance.now(); // monotonic: may be wrong, never jumps
+const clock = (window) => () => window.performance.now(); // monotonic
 
 export class AuthError extends Error {
   constructor(code, message, status = 0, retryAfter = 0) {
@@ -19,9 +19,11 @@ export class SignedOut extends AuthError {
 
 // ---- Requests to the routes
 
-// keepalive, no abort signal: once the server has rotated the token, the browser must store the
-// new cookie, even if the tab closes or nobody waits. No redirects: a password stays here.
-const createCall = (window, fetch, base) => async (path, bearer, body, method = "POST") => {
+// keepalive, no abort signal: the new cookie must be stored, even if the tab closes. No redirects:
+// a password stays here.
+const createCall = (window, fetch, base) => async (
+  path, bearer, body, method = "POST", credentials = "include",
+) => {
   const headers = {};
   if (bearer) headers.Authorization = "Bearer " + bearer;
   if (body) headers["Content-Type"] = "application/json";
@@ -30,12 +32,12 @@ const createCall = (window, fetch, base) => async (path, bearer, body, method = 
     response = await Promise.race([
       fetch(base + path, {
         method, headers, body: body && JSON.stringify(body),
-        keepalive: true, credentials: "include", redirect: "error",
+        keepalive: true, credentials, redirect: "error",
       }),
       new Promise((_, lost) => { limit = window.setTimeout(lost, LIMIT); }),
     ]);
   } catch {
-    throw new AuthError("network", "The server could not be reached.");
+    throw new AuthError("network", "No answer.");
   } finally {
     window.clearTimeout(limit);
   }
@@ -47,11 +49,10 @@ const createCall = (window, fetch, base) => async (path, bearer, body, method = 
     answer?.error_description, status, +response.headers.get("Retry-After") || 0);
 };
 
-// ---- The conversation between tabs
+// ---- Between tabs
 
-// Messages: { ask }, does anybody have a token? (also: I am at work); { token, user, life, left,
-// signin }, here is one; { out }, signed out. Without BroadcastChannel each tab refreshes for
-// itself, and learns of a sign-out by a 401.
+// Messages: { ask }, who has a token? (also: I am at work); { token, user, life, left, signin },
+// here is one; { out }, signed out.
 function createTabs(window, name, receive) {
   let channel = window.BroadcastChannel && new window.BroadcastChannel(name);
   channel?.unref?.(); // Node
@@ -63,11 +64,10 @@ function createTabs(window, name, receive) {
   };
 }
 
-// ---- The turn that one tab takes
+// ---- Turns
 
-// Of two refreshes at once, the slower answer can put an old cookie back, which the server then
-// takes for a stolen one. So whatever changes the cookie waits for its turn: in this tab in `line`,
-// among the tabs for a lock.
+// Of two refreshes at once, the slower can put an old cookie back. So whatever changes the cookie
+// waits for its turn: in this tab in `line`, among the tabs for a lock.
 function createTurns(window, name, tabs) {
   const now = clock(window);
   let line = Promise.resolve(); // the end of this tab's own queue
@@ -79,8 +79,8 @@ function createTurns(window, name, tabs) {
       const waiting = new AbortController();
       let pulse, working;
       heard = now();
-      // The tab at work is heard every second. Who waits gives up when another tab has brought
-      // what it lacks, or when nobody is heard: a frozen tab keeps its lock.
+      // Who waits gives up when another tab has brought what it lacks, or when nobody is heard: a
+      // frozen tab keeps its lock.
       const beat = () => {
         if (working) tabs.post({ ask: true });
         else if (!lacking() || now() - heard >= PATIENCE) waiting.abort();
@@ -92,7 +92,7 @@ function createTurns(window, name, tabs) {
         return await window.navigator.locks.request(name, { signal: waiting.signal }, go);
       } catch (error) {
         if (working) throw error; // the work's own
-        return await go(); // no Web Locks, or given up: the server's reuse window covers it
+        return await go(); // no Web Locks, or given up
       } finally {
         window.clearTimeout(pulse);
       }
@@ -111,18 +111,16 @@ function createTurns(window, name, tabs) {
 
 // ---- The session: its token, renewal, sign-out and epochs
 
-// A sign-out and a sign-in as another user begin a new epoch. Whoever waits for an answer keeps the
-// epoch in which it asked (`mine`), and throws away what comes in a later one. Otherwise a refresh
-// answered after a sign-out would sign in again, a refusal of the old session would end the new
-// one, and one user's request would be repeated with another's token.
+// A sign-out and a sign-in as another user begin a new epoch. What was asked in an older one
+// (`mine`) is thrown away.
 function createSession(window, name, call, emit) {
   const { document } = window;
   let token = "", life = 0, ends = 0; // the access token, its whole life in s, its end in ms
-  let owner = false; // this tab fetched the token, so it answers tabs that ask for one
+  let owner = false; // this tab fetched the token, so it answers who asks
   let epoch = 0;
   let parting = ""; // the token of a sign-out that the server has not confirmed
   let flight, timer; // the refresh under way; the next renewal
-  let fails = 0, notBefore = 0, failure; // the back-off
+  let fails = 0, notBefore = 0, failure; // back-off
   let taken = ignore; // called when a token comes
   let snapshot = Object.freeze({ status: "unknown", user: null, error: null });
 
@@ -163,6 +161,28 @@ function createSession(window, name, call, emit) {
     tabs.post({ token, user, life, left: left(), signin });
   }
 
+  // A sign-in. The browser's session, which only the server knows, ends: before, if it is another
+  // account's, so that no site goes on as that one; else after, and the new cookies stay.
+  async function begin(path, body) {
+    const mine = epoch;
+    let bearer = token, { user } = snapshot;
+    try {
+      ({ access_token: bearer, user } = await call("/refresh"));
+    } catch (error) {
+      if (error.status !== 401) throw error;
+    }
+    const other = bearer && (path !== "/login" || user?.username !== body.username.toLowerCase());
+    if (other) await call("/logout", bearer);
+    if (mine !== epoch) throw new SignedOut();
+    try {
+      await grant(path, body);
+    } catch (error) {
+      if (other && token && mine === epoch) leave("logout");
+      throw error;
+    }
+    if (bearer && !other) await call("/logout", bearer, undefined, "POST", "omit").catch(ignore);
+  }
+
   function receive(data) {
     const { status, user } = snapshot;
     if (data.ask) {
@@ -173,7 +193,7 @@ function createSession(window, name, call, emit) {
     } else if (data.signin || status === "unknown"
       || (status === "signedin" && user.id === data.user.id
       && data.token !== token && data.left > left())) {
-      // A signed-out tab follows a sign-in, never a refresh, which may be older than the sign-out.
+      // Signed out, it follows a sign-in, never a refresh, which may be older than the sign-out.
       take(data, now());
     }
   }
@@ -207,7 +227,7 @@ function createSession(window, name, call, emit) {
     return renew(used, mine);
   }
 
-  // For a request; empty if nobody is signed in.
+  // Empty if nobody is signed in.
   async function fresh() {
     await restored;
     return snapshot.status === "signedout" ? "" : usable() ? token : renew();
@@ -217,7 +237,6 @@ function createSession(window, name, call, emit) {
     const mine = epoch, lacking = () => mine === epoch && !usable(bad);
     let had = token;
     while (lacking()) {
-      // Waits before its turn, not in it: other tabs may try.
       const wait = notBefore - now();
       if (wait > PATIENCE) throw failure;
       if (wait > 0) {
@@ -240,7 +259,7 @@ function createSession(window, name, call, emit) {
           else leave(); // a visitor without a cookie: nothing to end
           throw new SignedOut();
         }
-        // Not a word about the session: keep it.
+        // Nothing about the session: keep it.
         const delay = Math.max(error.retryAfter * 1000, 400 * 2 ** fails++);
         notBefore = now() + Math.min(delay, 60000) * (1 + Math.random() / 2);
         failure = error;
@@ -256,7 +275,7 @@ function createSession(window, name, call, emit) {
     timer?.unref?.();
   }
 
-  // Also when shown, thawed or back online: a hidden tab's timers come late or never.
+  // Also when shown, thawed or back online: timers may be late.
   function wake(event) {
     if (event?.type === "online") notBefore = 0;
     if (snapshot.status === "signedout" || document?.hidden || left() > 2 * margin()) return;
@@ -279,7 +298,7 @@ function createSession(window, name, call, emit) {
 
   function depart(reason) {
     parting = token || parting;
-    const done = call("/logout", parting); // on its way before a listener leaves the page
+    const done = call("/logout", parting); // before a listener leaves the page
     turns.after(done); // a later sign-in waits for its cookie to go
     leave(reason);
     return done.then(() => { parting = ""; });
@@ -307,13 +326,13 @@ function createSession(window, name, call, emit) {
     getSnapshot: () => snapshot,
     ready: restored.then(() => snapshot),
     remaining: () => token ? Math.max(0, left()) : 0,
-    alone: turns.take, grant, fresh, replace, leave, logout, dispose,
+    alone: turns.take, grant, begin, fresh, replace, leave, logout, dispose,
   };
 }
 
 // ---- The caller's requests
 
-// The caller's signal ends the wait, not the refresh, which others share.
+// The caller's signal ends the wait, not the shared refresh.
 const unless = (signal, promise) => !signal ? promise : Promise.race([promise,
   new Promise((_, abort) => {
     const stop = () => abort(signal.reason);
@@ -376,19 +395,20 @@ export function createAuth({
   const emit = (type, detail) => auth.dispatchEvent(Object.assign(new Event(type), detail));
   const call = createCall(window, fetch, base);
   const session = createSession(window, "tallystick " + base, call, emit);
-  const { ready, getSnapshot, remaining, logout, dispose, alone, grant } = session;
+  const { ready, getSnapshot, remaining, logout, dispose, alone, grant, begin } = session;
 
-  const signIn = (path) => async (username, password) => {
-    await alone(() => grant(path, { username, password }));
+  const signIn = (path) => async (username, password, { shared } = {}) => {
+    await alone(() => begin(path, { username, password, shared: shared || undefined }));
     return getSnapshot().user;
   };
 
-  // A route that needs the token. A wrong current password is a 401 too, but no reason to renew.
-  async function guarded(path, body, method, run = (work) => work()) {
+  // A route that needs the token; without a method, one that gives tokens. A wrong current password
+  // is a 401 too, but no reason to renew.
+  async function request(path, body, method = "POST") {
     const used = await session.fresh(), mine = session.epoch;
     if (!used) throw new SignedOut();
-    const go = (bearer) => run(() =>
-      method ? call(path, bearer, body, method) : grant(path, body, bearer));
+    const go = (bearer) => method ? call(path, bearer, body, method)
+      : alone(() => grant(path, body, bearer));
     try {
       return await go(used);
     } catch (error) {
@@ -403,15 +423,21 @@ export function createAuth({
     attach: createAttach(session, resolve, trusted),
     login: signIn("/login"),
     register: signIn("/register"),
-    revoke: async () => { await guarded("/revoke", undefined, "POST"); session.leave("logout"); },
+    revoke: async () => { await request("/revoke"); session.leave("logout"); },
     password: async (current_password, new_password) => {
-      await guarded("/password", { current_password, new_password }, undefined, alone);
+      await request("/password", { current_password, new_password }, "");
       return getSnapshot().user;
     },
-    user: () => guarded("/me", undefined, "GET"),
-    sessions: async () => (await guarded("/sessions", undefined, "GET")).sessions,
+    request,
+    user: () => request("/me", undefined, "GET"),
+    sessions: async () => (await request("/sessions", undefined, "GET")).sessions,
     endSession: async (id) => {
-      await guarded("/sessions/" + encodeURIComponent(id), undefined, "DELETE");
+      await request("/sessions/" + encodeURIComponent(id), undefined, "DELETE");
+    },
+    handOver: async (to) => {
+      const { location } = await request("/handover", to);
+      if (location?.startsWith?.(to.site + "/tallystick/land?")) return location;
+      throw new AuthError("unexpected_answer");
     },
     subscribe(listener) {
       const told = () => listener();

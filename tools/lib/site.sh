@@ -36,7 +36,7 @@ make_certificate() {
   ! openssl x509 -in "$1/cert.pem" -noout -checkend 86400 >/dev/null 2>&1 || return 0
   (umask 077 && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 365 \
     -subj /CN=localhost -keyout "$1/key.pem" -out "$1/cert.pem" \
-    -addext "subjectAltName=DNS:localhost,DNS:second.localhost,IP:127.0.0.1" \
+    -addext "subjectAltName=DNS:localhost,DNS:second.localhost,DNS:site.localhost,DNS:other.localhost,IP:127.0.0.1" \
     -addext "keyUsage=critical,digitalSignature" -addext "extendedKeyUsage=serverAuth" \
     2>"$1/openssl.log") || fail "openssl cannot make a certificate: see $1/openssl.log" 111
   chmod 644 "$1/cert.pem"
@@ -90,6 +90,7 @@ make_configuration() {
         -e "s#/var/lib/nginx/#$(escape "$dir/nginx/temp/")#" \
         -e "s#^pid .*#pid \"$(escape "$dir/nginx/nginx.pid")\";#" \
         -e "s#^user .*#${worker:+user $worker;}#" \
+        -e "s#\(set \$tallystick_site https://[a-z.]*\);#\1:$port;#" \
         -e "s#server/https-1\.22\.conf#server/$https#" \
         -e "$ipv6" \
         -e "s/listen 443/listen 127.0.0.1:$port/; s/\]:443/]:$port/; s/host:443/host:$port/" \

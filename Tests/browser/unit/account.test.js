@@ -17,7 +17,7 @@ test("login sends JSON, and resolves to the user", async () => {
   const { browser, auth } = await visitor();
   const user = await auth.login("ann", "right");
   assert.equal(user.username, "ann");
-  const [request] = browser.server.requests;
+  const request = browser.server.requests.at(-1);
   assert.equal(request.headers.get("Content-Type"), "application/json");
   assert.deepEqual(JSON.parse(request.body), { username: "ann", password: "right" });
   assert.equal(request.bearer, "");
@@ -29,6 +29,22 @@ test("register signs in", async () => {
   const { auth } = await visitor();
   assert.equal((await auth.register("new", "right")).username, "new");
   assert.equal(auth.getSnapshot().status, "signedin");
+});
+
+test("a shared computer is named in the body, and nothing is where it is not one", async () => {
+  for (const [use, path] of [
+    [(auth, how) => auth.login("ann", "right", how), "/auth/login"],
+    [(auth, how) => auth.register("ann", "right", how), "/auth/register"],
+  ]) {
+    for (const [how, shared] of [[{ shared: true }, true], [{ shared: false }], [{}], [undefined]]) {
+      const { browser, auth } = await visitor();
+      await use(auth, how);
+      const request = browser.server.requests.at(-1);
+      assert.equal(request.path, path);
+      assert.deepEqual(JSON.parse(request.body),
+        { username: "ann", password: "right", ...(shared && { shared }) });
+    }
+  }
 });
 
 test("errors carry the contract's code, status, words and Retry-After", async (t) => {
@@ -48,7 +64,7 @@ test("errors carry the contract's code, status, words and Retry-After", async (t
       assert.deepEqual([error.code, error.status, error.retryAfter, error.message],
         [code, status, 7, `About ${code}.`]);
       assert.equal(auth.getSnapshot().status, "signedout");
-      assert.equal(browser.server.requests.length, 1, "not tried again");
+      assert.equal(browser.server.count("/auth/register"), 1, "not tried again");
     });
   }
   await t.test("no answer", async () => {
@@ -265,4 +281,213 @@ test("a listener stops when told, also one that was added twice", async () => {
   two();
   await auth.login("ann", "right");
   assert.equal(calls, 3);
+});
+
+// --- signing in where somebody is signed in ---
+
+const paths = (browser) => browser.server.requests.map(({ path }) => path.replace("/auth", ""));
+
+test("whoever signs in as somebody else ends the session that the browser had, before", async () => {
+  for (const sign of ["login", "register"]) {
+    const browser = new Browser();
+    const [one, two] = [await browser.signedIn(), browser.open()];
+    await browser.clock.advance(100);
+    browser.server.requests = [];
+    assert.equal((await one.auth[sign]("bob", "right")).username, "bob");
+    assert.deepEqual(paths(browser), ["/refresh", "/logout", `/${sign}`]);
+    assert.equal(browser.server.live("session-1"), false);
+    await settle();
+    for (const { auth, events } of [one, two]) {
+      assert.equal(auth.getSnapshot().user.username, "bob");
+      assert.deepEqual(events, [], "nobody is sent to the sign-in");
+      assert.equal((await auth.fetch("/api/x")).status, 200);
+    }
+  }
+});
+
+test("whoever signs in again as the same account ends the old session after, cookies untouched", async () => {
+  const browser = new Browser();
+  const [one, two] = [await browser.signedIn(), browser.open()];
+  await browser.clock.advance(100);
+  browser.server.requests = [];
+  await assert.rejects(one.auth.login("ann", "wrong"), { code: "invalid_credentials" });
+  assert.deepEqual(paths(browser), ["/refresh", "/login"]);
+  assert.equal((await one.auth.fetch("/api/x")).status, 200, "a slip of the finger ends nothing");
+  browser.server.requests = [];
+  await one.auth.login("Ann", "right");
+  assert.deepEqual(paths(browser), ["/refresh", "/login", "/logout"]);
+  assert.equal(browser.server.requests.at(-1).init.credentials, "omit");
+  await settle();
+  assert.equal(browser.server.live("session-1"), false, "or a sign-out would leave it");
+  assert.equal(browser.server.live(browser.server.cookie), true);
+  for (const { auth, events } of [one, two]) {
+    assert.equal((await auth.fetch("/api/x")).status, 200);
+    assert.deepEqual(events, []);
+  }
+});
+
+test("a session that only the server knows of ends too", async () => {
+  // Begun by a page of another origin, which no channel reaches.
+  const { browser, auth } = await visitor();
+  browser.server.signIn("carol");
+  await auth.login("bob", "right");
+  assert.deepEqual(paths(browser), ["/refresh", "/logout", "/login"]);
+  assert.equal(browser.server.live("session-1"), false);
+  assert.equal(auth.getSnapshot().user.username, "bob");
+});
+
+test("a session whose cookie is lost ends by its token", async () => {
+  const browser = new Browser();
+  const { auth } = await browser.signedIn();
+  browser.server.cookie = null;
+  await auth.login("bob", "right");
+  assert.deepEqual(paths(browser), ["/refresh", "/logout", "/login"]);
+  assert.equal(browser.server.live("session-1"), false);
+});
+
+test("a wrong password for somebody else leaves nobody signed in, in any tab", async () => {
+  const browser = new Browser();
+  const [one, two] = [await browser.signedIn(), browser.open()];
+  await browser.clock.advance(100);
+  await assert.rejects(one.auth.login("bob", "wrong"), { code: "invalid_credentials" });
+  await settle();
+  assert.equal(browser.server.live("session-1"), false);
+  for (const { auth } of [one, two]) assert.equal(auth.getSnapshot().status, "signedout");
+  assert.deepEqual([one.events, two.events], [["logout"], ["elsewhere"]]);
+  assert.equal((await one.auth.login("bob", "right")).username, "bob");
+  await settle();
+  assert.equal(two.auth.getSnapshot().user.username, "bob");
+});
+
+test("nobody signs in as somebody else while the session cannot be ended", async () => {
+  const away = () => Promise.reject(new TypeError("Failed to fetch"));
+  const busy = () => refusal(503, "temporarily_unavailable");
+  for (const [path, answer, code] of [
+    ["/auth/logout", away, "network"], ["/auth/logout", busy, "temporarily_unavailable"],
+    ["/auth/refresh", away, "network"], ["/auth/refresh", busy, "temporarily_unavailable"],
+  ]) {
+    const browser = new Browser();
+    const tab = await browser.signedIn();
+    browser.server.instead[path] = answer;
+    await assert.rejects(tab.auth.login("bob", "right"), { code });
+    assert.equal(browser.server.count("/auth/login"), 0);
+    assert.equal(tab.auth.getSnapshot().user.username, "ann");
+    assert.deepEqual(tab.events, []);
+    browser.server.instead = {};
+    assert.equal((await tab.auth.login("bob", "right")).username, "bob");
+    assert.equal(browser.server.live("session-1"), false);
+  }
+});
+
+test("whoever signs out while a sign-in asks for the session stays signed out", async () => {
+  for (const path of ["/auth/refresh", "/auth/logout"]) {
+    const browser = new Browser();
+    const tab = await browser.signedIn();
+    const held = later();
+    let first = true;
+    browser.server.instead[path] = () => { if (first) { first = false; return held.promise; } };
+    const asked = outcome(tab.auth.login("bob", "right"));
+    await settle();
+    await tab.auth.logout();
+    held.resolve();
+    await browser.clock.advance(100);
+    assert.ok(asked.error instanceof SignedOut);
+    assert.equal(tab.auth.getSnapshot().status, "signedout");
+    assert.equal(browser.server.count("/auth/login"), 0);
+    assert.equal(browser.server.cookie, null);
+  }
+});
+
+test("a request of the first account is not repeated with the token of the second", async () => {
+  const browser = new Browser();
+  const tab = await browser.signedIn();
+  const held = later();
+  browser.server.instead["/auth/login"] = () => held.promise;
+  const signing = outcome(tab.auth.login("bob", "right"));
+  await settle();
+  const asked = outcome(tab.auth.fetch("/api/x")); // with a token that has ended
+  await browser.clock.advance(100);
+  browser.server.instead = {};
+  held.resolve();
+  await browser.clock.advance(1000);
+  assert.equal(signing.value.username, "bob");
+  assert.ok(asked.error instanceof SignedOut);
+  assert.equal(browser.server.count("/api/x"), 1);
+});
+
+test("of two tabs that sign in at once one session is left, and both show its account", async () => {
+  const browser = new Browser();
+  const [one, two] = [browser.open({ locks: true }), browser.open({ locks: true })];
+  await browser.clock.advance(100);
+  // A request takes longer than a message between tabs.
+  const slowly = () => new Promise((done) => { browser.clock.setTimeout(() => done(), 20); });
+  for (const path of ["refresh", "logout", "login"]) browser.server.instead[`/auth/${path}`] = slowly;
+  const asked = [one.auth.login("ann", "right"), two.auth.login("bob", "right")].map(outcome);
+  await browser.clock.advance(1000);
+  assert.deepEqual(asked.map(({ state }) => state), ["resolved", "resolved"]);
+  for (const { auth } of [one, two]) assert.equal(auth.getSnapshot().user.username, "bob");
+  assert.equal(browser.server.live("session-1"), false);
+  assert.equal(browser.server.live(browser.server.cookie), true);
+});
+
+// --- the hand-over ---
+
+const TO = { site: "https://app.test", state: "s".repeat(43), return: "/a?b=c" };
+
+test("handOver sends where to with the token, and gives where to go", async () => {
+  const browser = new Browser();
+  const { auth } = await browser.signedIn();
+  assert.equal(await auth.handOver(TO), "https://app.test/tallystick/land?code=c&return=%2F");
+  const [request] = browser.server.requests;
+  assert.equal(request.method, "POST");
+  assert.equal(request.path, "/auth/handover");
+  assert.match(request.bearer, /^token-/);
+  assert.deepEqual(JSON.parse(request.body), TO);
+});
+
+test("handOver goes nowhere but to the site's own landing", async () => {
+  for (const location of [
+    "https://app.test.evil.test/tallystick/land?code=c", "https://app.test@evil.test/tallystick/land?",
+    "https://evil.test/tallystick/land?code=c", "http://app.test/tallystick/land?code=c",
+    "https://app.test/tallystick/landing?code=c", "https://app.test/tallystick/land", "//app.test/",
+    "javascript:alert(1)", "", null, 7, ["https://app.test/tallystick/land?"], undefined,
+  ]) {
+    const browser = new Browser();
+    const { auth } = await browser.signedIn();
+    browser.server.instead["/auth/handover"] = () => json(200, { location });
+    await assert.rejects(auth.handOver(TO), { code: "unexpected_answer" }, String(location));
+  }
+});
+
+test("handOver renews a token that is over once, and passes on what the server refuses", async () => {
+  const browser = new Browser();
+  const { auth } = await browser.signedIn();
+  browser.server.loseTokens();
+  const asked = outcome(auth.handOver(TO));
+  await browser.clock.advance(200);
+  assert.match(asked.value, /^https:\/\/app\.test\//);
+  assert.equal(browser.server.count("/auth/refresh"), 1);
+  for (const [status, code] of [[403, "unknown_site"], [403, "cross_site"], [429, "too_many_attempts"]]) {
+    browser.server.instead["/auth/handover"] = () => refusal(status, code, { "Retry-After": "7" });
+    await assert.rejects(auth.handOver(TO), { code, status, retryAfter: 7 });
+  }
+  browser.server.requests = [];
+  browser.server.instead["/auth/handover"] = () => refusal(401, "invalid_token");
+  const refused = outcome(auth.handOver(TO));
+  await browser.clock.advance(200);
+  assert.equal(refused.error.code, "invalid_token");
+  assert.equal(browser.server.count("/auth/handover"), 2);
+});
+
+test("request asks any route that needs the token", async () => {
+  const browser = new Browser();
+  const { auth } = await browser.signedIn();
+  browser.server.instead["/auth/devices"] = ({ method, bearer, body }) =>
+    json(200, { method, bearer, body: body && JSON.parse(body) });
+  const made = await auth.request("/devices", { name: "git" });
+  assert.deepEqual([made.method, made.body], ["POST", { name: "git" }]);
+  assert.match(made.bearer, /^token-/);
+  assert.equal((await auth.request("/devices", undefined, "GET")).method, "GET");
+  browser.server.instead["/auth/devices"] = () => refusal(403, "login_required");
+  await assert.rejects(auth.request("/devices", {}), { code: "login_required", status: 403 });
 });

@@ -60,16 +60,22 @@ export class Server {
   user = { id: "a".repeat(26), username: "ann", groups: ["staff"] };
   /** The jar's cookie: the session it belongs to, or null. */
   cookie = null;
-  #sessions = new Set();
+  #sessions = new Map(); // to the name of its account
   #tokens = new Map();
   #count = 0;
 
   constructor(clock) { this.clock = clock; }
 
-  signIn() {
+  signIn(name = this.user.username) {
     this.#count += 1;
     this.cookie = `session-${this.#count}`;
-    this.#sessions.add(this.cookie);
+    this.#sessions.set(this.cookie, name.toLowerCase());
+  }
+
+  #user(session) {
+    const username = this.#sessions.get(session);
+    return username === this.user.username ? { ...this.user }
+      : { id: username.padEnd(26, "2"), username, groups: [] };
   }
 
   endSessions() { this.#sessions.clear(); }
@@ -82,7 +88,8 @@ export class Server {
     const token = `token-${this.#count}`;
     this.#tokens.set(token, { session: this.cookie, ends: this.clock.time + this.expiresIn * 1000 });
     return json(200, {
-      access_token: token, token_type: "Bearer", expires_in: this.expiresIn, user: { ...this.user },
+      access_token: token, token_type: "Bearer", expires_in: this.expiresIn,
+      user: this.#user(this.cookie),
     });
   }
 
@@ -108,22 +115,21 @@ export class Server {
     };
   }
 
-  #answer({ path, bearer, body, method }) {
+  #answer({ path, bearer, body, method, init: { credentials } }) {
     const known = this.#bearer(bearer);
     switch (path) {
     case "/auth/refresh":
       return this.live(this.cookie) ? this.#grant() : refusal(401, "invalid_token");
     case "/auth/login":
       if (JSON.parse(body).password !== "right") return refusal(401, "invalid_credentials");
-      this.signIn();
+      this.signIn(JSON.parse(body).username);
       return this.#grant();
     case "/auth/register":
-      this.user = { ...this.user, username: JSON.parse(body).username };
-      this.signIn();
+      this.signIn(JSON.parse(body).username);
       return this.#grant();
     case "/auth/logout":
       this.#sessions.delete(this.#tokens.get(bearer)?.session);
-      this.cookie = null;
+      if (credentials !== "omit") this.cookie = null;
       return json(204);
     case "/auth/password":
       if (!known) return refusal(401, "invalid_token");
@@ -133,13 +139,16 @@ export class Server {
       this.endSessions();
       this.signIn();
       return this.#grant();
+    case "/auth/handover":
+      if (!known) return refusal(401, "invalid_token");
+      return json(200, { location: `${JSON.parse(body).site}/tallystick/land?code=c&return=%2F` });
     case "/auth/revoke":
       if (!known) return refusal(401, "invalid_token");
       this.endSessions();
       this.cookie = null;
       return json(204);
     case "/auth/me":
-      return known ? json(200, { ...this.user, session: known.session })
+      return known ? json(200, { ...this.#user(known.session), session: known.session })
         : refusal(401, "invalid_token");
     case "/auth/sessions":
       return known ? json(200, { sessions: [{ id: known.session, current: true }] })
