@@ -28,6 +28,7 @@ let package = Package(
     .systemLibrary(name: "CSystem"),
 
     .target(name: "Wire"),
+    .target(name: "Nginx"),
     .target(name: "Accounts"),
     .target(name: "Threads", dependencies: ["CSystem"]),
     .target(name: "System", dependencies: ["CSystem"]),
@@ -42,6 +43,7 @@ let package = Package(
     .target(
       name: "Logging", dependencies: ["Configuration", "FastCGI", "Threads", "Wire", "CSystem"]),
     .target(name: "Launch", dependencies: ["Accounts", "Configuration", "FastCGI", "CSystem"]),
+    .target(name: "Doctor", dependencies: ["Configuration", "Nginx"]),
     .target(
       name: "Authentication", dependencies: ["Accounts", "Configuration", "Token", "CSystem"]),
     .target(name: "Gate", dependencies: ["FastCGI"]),
@@ -74,12 +76,15 @@ let package = Package(
         ]
           + (program.name == "check" ? ["AuthRequest"] : [])
           + (["handover", "enter", "land"].contains(program.name) ? ["Gate", "GateRoutes"] : [])
-          + (program.name == "tallystick" ? ["FastCGI", "System", "CSystem"] : [])
+          + (program.name == "tallystick"
+            ? ["Doctor", "FastCGI", "Nginx", "System", "CSystem"] : [])
           + (program.name == "tallystick" ? [] : ["Routes"])
           + (program.store ? ["Store"] : [])
           + (program.hashing ? ["PasswordHash", "PasswordLogin"] : []))
     } + [
       .testTarget(name: "WireTests", dependencies: ["Wire"]),
+      .testTarget(name: "NginxTests", dependencies: ["Nginx"]),
+      .testTarget(name: "DoctorTests", dependencies: ["Configuration", "Doctor", "Nginx"]),
       .testTarget(name: "ThreadsTests", dependencies: ["Threads"]),
       .testTarget(name: "SystemTests", dependencies: ["System"]),
       .testTarget(name: "AccountsTests", dependencies: ["Accounts"]),

@@ -32,6 +32,22 @@ package enum Directory {
     guard fsync(directory.number) == 0 else { throw .system(path, "cannot be synchronized") }
   }
 
+  /// The names in a directory, in no order.
+  ///
+  /// - Throws: `FileError` if it cannot be read.
+  package static func names(in path: String) throws(FileError) -> [String] {
+    guard let stream = unsafe opendir(path) else { throw .system(path, "cannot be read") }
+    defer { unsafe closedir(stream) }
+    var names: [String] = []
+    while let entry = unsafe readdir(stream) {
+      let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+        unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+      }
+      if name != "." && name != ".." { names.append(name) }
+    }
+    return names
+  }
+
   /// The mode of files in a directory that several users may share.
   ///
   /// The setgid bit says so: files made in there belong to the directory's group, which may then

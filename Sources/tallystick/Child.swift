@@ -1,4 +1,5 @@
 import CSystem
+import FastCGI
 import Glibc
 import Launch
 import System
@@ -15,7 +16,7 @@ enum Child {
     let errors: [UInt8]
   }
 
-  /// Runs a program that says what it has to say to the terminal.
+  /// Runs a program; whatever it says goes to standard error.
   ///
   /// - Parameters:
   ///   - path: The program; without a slash it is looked for in PATH.
@@ -23,16 +24,27 @@ enum Child {
   /// - Returns: The exit status; 128 and the signal's number after a signal.
   /// - Throws: `Refused` with 111 if it cannot be started.
   static func run(_ path: String, _ arguments: [String]) throws(Refused) -> Int32 {
-    wait(for: try start(path, arguments, output: nil, errors: nil))
+    let nothing = try Spool()
+    return wait(
+      for: try start(path, arguments, input: nothing.number, output: 2, errors: 2))
   }
 
   /// Runs a program and keeps what it says, at most 64 MiB.
   ///
+  /// - Parameters:
+  ///   - path: The program; without a slash it is looked for in PATH.
+  ///   - arguments: Its arguments.
+  ///   - input: What it reads from standard input.
+  /// - Returns: What it said and how it ended.
   /// - Throws: `Refused` with 111 if it cannot be started.
-  static func capture(_ path: String, _ arguments: [String]) throws(Refused) -> Result {
+  static func capture(
+    _ path: String, _ arguments: [String], input: [UInt8] = []
+  ) throws(Refused) -> Result {
+    let given = try Spool(input)
     let output = try Spool()
     let errors = try Spool()
-    let process = try start(path, arguments, output: output.number, errors: errors.number)
+    let process = try start(
+      path, arguments, input: given.number, output: output.number, errors: errors.number)
     let status = wait(for: process)
     return Result(status: status, output: output.contents(), errors: errors.contents())
   }
@@ -45,14 +57,14 @@ enum Child {
   }
 
   private static func start(
-    _ path: String, _ arguments: [String], output: Int32?, errors: Int32?
+    _ path: String, _ arguments: [String], input: Int32, output: Int32, errors: Int32
   ) throws(Refused) -> pid_t {
     var actions = unsafe posix_spawn_file_actions_t()
     unsafe posix_spawn_file_actions_init(&actions)
     defer { unsafe posix_spawn_file_actions_destroy(&actions) }
-    unsafe posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-    if let output { unsafe posix_spawn_file_actions_adddup2(&actions, output, 1) }
-    if let errors { unsafe posix_spawn_file_actions_adddup2(&actions, errors, 2) }
+    for (number, standard) in [(input, Int32(0)), (output, 1), (errors, 2)] {
+      unsafe posix_spawn_file_actions_adddup2(&actions, number, standard)
+    }
     var process: pid_t = 0
     var texts = unsafe ([path] + arguments).map { unsafe strdup($0) } + [nil]
     defer { unsafe texts.forEach { text in unsafe free(text) } }
@@ -68,10 +80,14 @@ enum Child {
 private struct Spool: ~Copyable {
   private let file: Descriptor
 
-  init() throws(Refused) {
+  init(_ bytes: [UInt8] = []) throws(Refused) {
     let number = unsafe memfd_create("tallystick", ts_memfd_cloexec)
     guard number >= 0 else { throw Refused(.system("memfd", "cannot be created")) }
-    file = Descriptor(owning: number)
+    let made = Descriptor(owning: number)
+    guard writeAll(bytes, to: number), lseek(number, 0, Int32(SEEK_SET)) == 0 else {
+      throw Refused(.system("memfd", "cannot be written"))
+    }
+    file = made
   }
 
   var number: Int32 { file.number }

@@ -3,6 +3,7 @@ import Configuration
 import Launch
 import Logging
 import System
+import Wire
 
 /// An option of a command; one with a value takes it from the next word.
 struct Option: Sendable {
@@ -10,6 +11,14 @@ struct Option: Sendable {
   /// What the value is called in the help; nil for a switch.
   var value: String?
   let meaning: String
+
+  var description: JSON {
+    .object(
+      JSONObject([
+        ("name", .string(name)), ("value", value.map(JSON.string) ?? .null),
+        ("meaning", .string(meaning)),
+      ]))
+  }
 
   static let json = Option(name: "--json", meaning: "print JSON")
 }
@@ -105,6 +114,20 @@ struct Command: Sendable {
       + "\n\(InstalledSettings.path), unless it names another TALLYSTICK_STATE."
       + "\nA name that begins with -- goes behind a lone --. tallystick --version: the version."
     return ([head] + rows + [foot]).joined(separator: "\n")
+  }
+
+  /// The table of commands as JSON.
+  static func description(of commands: [Command]) -> JSON {
+    .array(
+      commands.map { command in
+        .object(
+          JSONObject([
+            ("path", .array(command.path.map(JSON.string))),
+            ("arguments", .array(command.arguments.map(JSON.string))),
+            ("summary", .string(command.summary)),
+            ("options", .array(command.options.map(\.description))),
+          ]))
+      })
   }
 
   /// Runs it with these words; the exit status.

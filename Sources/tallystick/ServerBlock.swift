@@ -39,6 +39,8 @@ struct ServerBlock {
       include tallystick/server/routes.conf;
       include tallystick/server/check.conf;
       include tallystick/server/errors.conf;
+      set $tallystick_site \(origin);
+      include tallystick/server/site.conf;
 
       # The pages on which one signs in.
       location / {
@@ -49,9 +51,10 @@ struct ServerBlock {
         add_header Cache-Control no-cache always;
       }
 
-      # What only accounts may see; here files of your own.
+      # What only accounts may see: files of your own. nginx/README.md has applications and groups.
       location /private/ {
-        include tallystick/location/guard.conf;
+        include tallystick/location/guard-pages.conf;
+        include tallystick/headers/page.conf;
         root /srv/www;
       }
     }

@@ -27,7 +27,10 @@ let setupCommands = [
     try SetupFile.set(origin)
     unsafe setenv("TALLYSTICK_ISSUER", origin.text, 1)
     // In a process of its own, because init becomes the owner of the state for good.
-    let initialize = ["init"] + (exists(state + "/tallystick.db") ? ["--upgrade"] : [])
+    let initialize =
+      exists(state + "/tallystick.db")
+      ? ["init", "--upgrade"]
+      : ["init"] + (isUser("tallystick") ? ["--owner", "tallystick"] : [])
     let status = try Child.run("/proc/self/exe", initialize)
     guard status == 0 else {
       throw Refused(status: status, line: "the state was not made; the settings were written")

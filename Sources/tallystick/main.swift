@@ -9,14 +9,14 @@ import CSystem
 import Configuration
 import Launch
 import Logging
+import Wire
 
 // Nobody but root reads a core or the memory of a program that holds keys and passwords (T230).
 _ = ts_hide_memory()
 
 let commands =
   setupCommands + initCommands + accountCommands + sessionCommands + banCommands + keyCommands
-  + tokenCommands
-  + configCommands
+  + tokenCommands + configCommands + backupCommands + doctorCommands
 
 var words = Array(CommandLine.arguments.dropFirst())
 if words.isEmpty || words[0] == "--help" || words[0] == "help" {
@@ -25,6 +25,11 @@ if words.isEmpty || words[0] == "--help" || words[0] == "help" {
 }
 if words[0] == "--version" {
   printLine("tallystick \(version)")
+  Launch.exit(0)
+}
+// For the manual page and the completion, which are made from the same table.
+if words[0] == "--describe" {
+  printLine(String(decoding: Command.description(of: commands).encode(), as: UTF8.self))
   Launch.exit(0)
 }
 guard let command = commands.first(where: { words.starts(with: $0.path) }) else {
