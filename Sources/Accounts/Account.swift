@@ -1,3 +1,5 @@
+import Text
+
 /// A stored person.
 package struct Account: Equatable, Sendable {
   package let id: AccountID
@@ -108,20 +110,9 @@ package struct Group: Hashable, Sendable, CustomStringConvertible {
   }
 }
 
-/// The text with A to Z replaced by a to z, and nothing else changed.
-package func asciiLowercased(_ text: String) -> String {
-  String(
-    decoding: text.utf8.map { byte in
-      (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte | 0x20 : byte
-    }, as: UTF8.self)
-}
-
 private func isName(_ text: String, allowing marks: StaticString) -> Bool {
   (1...64).contains(text.utf8.count)
     && text.utf8.allSatisfy { byte in
-      switch byte {
-      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"): true
-      default: marks.description.utf8.contains(byte)
-      }
+      isLowercaseLetter(byte) || isDigit(byte) || marks.description.utf8.contains(byte)
     }
 }

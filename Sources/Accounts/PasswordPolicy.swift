@@ -1,3 +1,5 @@
+import Text
+
 /// What a new password must be: long enough, not common, not the name.
 ///
 /// There are no composition rules.
@@ -25,9 +27,7 @@ package struct PasswordPolicy: Sendable {
     guard password.codePointCount >= minimum else {
       throw .weakPassword("The password must have at least \(minimum) characters.")
     }
-    let folded = password.bytes.map { byte in
-      (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte | 0x20 : byte
-    }
+    let folded = asciiLowercased(password.bytes)
     if names(folded, username.text) {
       throw .weakPassword("The password must not contain the username.")
     }
@@ -79,7 +79,7 @@ package struct PasswordPolicy: Sendable {
   private func withoutDecoration(_ password: [UInt8], upTo count: Int = 4) -> [UInt8] {
     var stem = password[...]
     while let last = stem.last, password.count - stem.count < count, last < 0x80,
-      !(UInt8(ascii: "a")...UInt8(ascii: "z")).contains(last)
+      !isLowercaseLetter(last)
     {
       stem.removeLast()
     }

@@ -1,3 +1,7 @@
+// Which network an address belongs to, as nginx writes addresses.
+//
+// What counts as one client is decided in Accounts/Network.swift (T131).
+
 package import Accounts
 import CSystem
 import Glibc

@@ -1,3 +1,5 @@
+// New accounts and sessions with random identifiers, and the client that a session remembers.
+
 package import Accounts
 package import Configuration
 package import Token

@@ -1,3 +1,5 @@
+// Which refresh token of a request counts, if several cookies came: the contract's section 3, T144.
+
 package import Accounts
 package import Token
 

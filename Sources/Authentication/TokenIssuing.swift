@@ -1,3 +1,7 @@
+// Issues the access token and the refresh token of a session.
+//
+// This file decides the claims and the lifetimes (the contract's section 2). `Token` signs them.
+
 package import Accounts
 package import Configuration
 package import Token

@@ -1,3 +1,5 @@
+import Text
+
 /// An https origin in its canonical spelling: `https://host` or `https://host:port`.
 ///
 /// RFC 6454 §6.2. Canonical means lower-case, no default port, no path: what a browser sends in
@@ -65,14 +67,8 @@ package struct Origin: Hashable, Sendable, CustomStringConvertible {
         (1...63).contains(label.count) && label.first != UInt8(ascii: "-")
           && label.last != UInt8(ascii: "-")
           && label.allSatisfy { byte in
-            isDigit(byte) || byte == UInt8(ascii: "-")
-              || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
+            isDigit(byte) || isLowercaseLetter(byte) || byte == UInt8(ascii: "-")
           }
       }
   }
-}
-
-/// Whether a byte is an ASCII digit.
-package func isDigit(_ byte: UInt8) -> Bool {
-  (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
 }

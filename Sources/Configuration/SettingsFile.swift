@@ -3,6 +3,8 @@
 // systemd reads it for the programs, as EnvironmentFile=, and the administrator's command for
 // itself. So it may contain only what both read alike.
 
+import Text
+
 /// Why a settings file is refused.
 package struct SettingsFileError: Error, Equatable {
   /// The line, counted from 1.

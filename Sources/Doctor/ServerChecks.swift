@@ -148,7 +148,7 @@ func settingChecks(_ sites: [Site], _ settings: Settings) -> [Finding] {
 }
 
 /// Whether a host is one that a server's name stands for.
-private func matches(_ host: String, _ name: String) -> Bool {
+func matches(_ host: String, _ name: String) -> Bool {
   if name == host { return true }
   if name.utf8.starts(with: "*.".utf8) { return host.hasSuffix(String(name.dropFirst(1))) }
   if name.utf8.starts(with: ".".utf8) { return host == name.dropFirst() || host.hasSuffix(name) }

@@ -1,4 +1,5 @@
 import Nginx
+import Text
 
 /// A server with what the checks ask about it.
 struct Site {
@@ -32,18 +33,21 @@ struct Site {
   }
 
   /// The location that nginx chooses for a path, expressions left aside.
-  func location(for path: String) -> Place? {
-    var chosen: (place: Place, length: Int)?
-    for place in server.inner("location") {
-      switch place.match {
-      case .exact(path): return place
+  func location(for path: String) -> Place? { chosen(for: path, in: server) }
+
+  private func chosen(for path: String, in place: Place) -> Place? {
+    var best: (place: Place, length: Int)?
+    for candidate in place.inner("location") {
+      switch candidate.match {
+      case .exact(path): return candidate
       case .prefix(let prefix, _)
-      where path.utf8.starts(with: prefix.utf8) && prefix.utf8.count > chosen?.length ?? -1:
-        chosen = (place, prefix.utf8.count)
+      where path.utf8.starts(with: prefix.utf8) && prefix.utf8.count > best?.length ?? -1:
+        best = (candidate, prefix.utf8.count)
       default: continue
       }
     }
-    return chosen?.place
+    guard let found = best?.place else { return nil }
+    return chosen(for: path, in: found) ?? found
   }
 
   /// Whether it mounts the routes.
@@ -144,18 +148,15 @@ extension Place {
   func header(_ name: String) -> String? {
     switch passes?.name {
     case "proxy_pass":
-      effective("proxy_set_header").last { lowercased($0.value) == lowercased(name) }?.arguments
+      effective("proxy_set_header").last { asciiLowercased($0.value) == asciiLowercased(name) }?
+        .arguments
         .last
     case "fastcgi_pass":
       effective("fastcgi_param").last {
-        lowercased($0.value) == "http_"
-          + lowercased(name).map { $0 == "-" ? "_" : String($0) }.joined()
+        asciiLowercased($0.value) == "http_"
+          + asciiLowercased(name).map { $0 == "-" ? "_" : String($0) }.joined()
       }.map { $0.arguments.count > 1 ? $0.arguments[1] : "" }
     default: nil
     }
   }
-}
-
-func lowercased(_ text: String) -> String {
-  String(decoding: text.utf8.map { (0x41...0x5a).contains($0) ? $0 | 0x20 : $0 }, as: UTF8.self)
 }

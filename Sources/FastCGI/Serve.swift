@@ -5,6 +5,7 @@
 
 import CSystem
 import Glibc
+import System
 import Threads
 
 /// Exit statuses.

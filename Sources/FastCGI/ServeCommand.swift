@@ -1,5 +1,7 @@
 // The command line of every route's program.
 
+import Text
+
 /// An invalid command line.
 struct UsageError: Error, Equatable {
   let message: String
@@ -75,12 +77,6 @@ struct ServeCommand: Equatable {
     }
     return number
   }
-}
-
-/// Quotes a text for a message of one line, without its control characters.
-private func quoted(_ text: String) -> String {
-  let visible = text.unicodeScalars.filter { $0.value >= 0x20 && $0.value != 0x7f }
-  return "'\(String(String.UnicodeScalarView(visible)))'"
 }
 
 func helpText(_ options: ServeOptions) -> String {

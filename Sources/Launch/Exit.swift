@@ -3,9 +3,9 @@
 
 import Accounts
 import CSystem
-package import Configuration
-import FastCGI
+import Configuration
 import Glibc
+import System
 
 /// Ends the program, with one line on standard error where there is something to say.
 package func exit(_ status: Int32, _ line: String? = nil) -> Never {
@@ -17,14 +17,22 @@ package func exit(_ status: Int32, _ line: String? = nil) -> Never {
 package func orExit<Value: ~Copyable>(_ value: @autoclosure () throws -> Value) -> Value {
   do {
     return try value()
-  } catch let error as SettingError {
-    exit(100, error.line)
-  } catch let error as any LoggableError {
-    exit(111, error.reason)
   } catch {
-    exit(111, "\(error)")
+    let end = ending(after: error)
+    exit(end.status, end.line)
   }
 }
+
+/// The exit status and the line of a program that an error ends.
+package func ending(after error: any Error) -> (status: Int32, line: String) {
+  switch error {
+  case let error as SettingError: (100, error.line)
+  case let error as any LoggableError: (111, error.reason)
+  default: (111, "\(error)")
+  }
+}
+
+extension FileError: LoggableError {}
 
 /// The name the program was started by.
 package func programName() -> String {
@@ -32,16 +40,9 @@ package func programName() -> String {
   return path.split(separator: "/").last.map(String.init) ?? path
 }
 
-extension Settings {
-  /// The settings of the environment, or the end of the program with status 100.
-  package static func load() -> Settings {
-    FastCGI.answerHelp(
-      ServeOptions(
-        program: programName(), version: version,
-        help: "Settings are environment variables, TALLYSTICK_…; tallystick config show lists them."
-      ) { _ in }, arguments: CommandLine.arguments)
-    // Nobody but root reads a core or the memory of a program that holds keys (T230).
-    _ = ts_hide_memory()
-    return orExit(try Settings { variable in environmentValue(variable) })
-  }
+/// Keeps everybody but root from reading a core or the memory of this program, which holds keys.
+///
+/// T230.
+package func hideMemory() {
+  _ = ts_hide_memory()
 }

@@ -3,7 +3,7 @@
 // a session by its first characters. Control characters cannot get out of their string.
 
 package import Configuration
-import FastCGI
+import System
 package import Wire
 
 /// Writes log lines of one program.

@@ -1,5 +1,10 @@
-import CSystem
+// Limits log lines that strangers can cause: one a second for each key, then one with a count.
+//
+// The caller decides which events are limited (`Log.writeLimited`). The rule is `EventWindows`; the
+// thread that writes the counts is `RepeatedEvents`. T228 and T234 hold for these lines too.
+
 import Glibc
+import System
 import Threads
 
 /// Events of the last second, by what makes two of them the same.
@@ -89,7 +94,7 @@ final class RepeatedEvents: Sendable {
   /// - Returns: Whether the event is to be written at once.
   func note(_ key: String, _ line: @escaping Line) -> Bool {
     let (isFirst, mustStart) = state.withLock { state in
-      let isFirst = state.windows.note(key, line, at: milliseconds())
+      let isFirst = state.windows.note(key, line, at: monotonicMilliseconds())
       let mustStart = !isFirst && !state.isRunning
       if mustStart { state.isRunning = true }
       return (isFirst, mustStart)
@@ -116,7 +121,7 @@ final class RepeatedEvents: Sendable {
     while true {
       _ = pause.wait(until: Deadline(after: .milliseconds(250)))
       let (closed, isOver) = state.withLock { state in
-        let closed = state.windows.close(at: milliseconds())
+        let closed = state.windows.close(at: monotonicMilliseconds())
         if state.windows.isEmpty { state.isRunning = false }
         return (closed, state.windows.isEmpty)
       }
@@ -124,11 +129,4 @@ final class RepeatedEvents: Sendable {
       if isOver { return }
     }
   }
-}
-
-/// Milliseconds of a clock that nobody sets.
-private func milliseconds() -> Int {
-  var time = timespec()
-  unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-  return time.tv_sec * 1_000 + time.tv_nsec / 1_000_000
 }

@@ -1,3 +1,8 @@
+// The password policy under the settings of this site.
+//
+// The rules are in Accounts/PasswordPolicy.swift. The minimum, the names of the site and the
+// blocklist come from the settings.
+
 package import Accounts
 package import Configuration
 package import PasswordHash

@@ -1,3 +1,9 @@
+// The SQL of accounts, and of the revocation mark: rows in, rows out, no decision.
+//
+// The functions keep what the protocols in Accounts/AccountStore.swift promise.
+// The tables are made in Schema.swift. A row that no program of ours would have written is
+// `corrupt`.
+
 import Accounts
 
 extension Connection {

@@ -1,3 +1,8 @@
+// The SQL of counted guesses and of known networks: rows in, rows out, no decision.
+//
+// The functions keep what the protocols in Accounts/AccountStore.swift promise.
+// The tables are made in Schema.swift. The counting is in Accounts/Attempts.swift.
+
 import Accounts
 
 extension Connection {

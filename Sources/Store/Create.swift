@@ -1,3 +1,8 @@
+// Makes a database, or migrates one of an older version.
+//
+// Only `tallystick init` does this. A program that finds no database, or one of another version,
+// does not start (the contract's section 7, T203).
+
 package import Accounts
 import CSystem
 import Glibc
@@ -20,6 +25,9 @@ extension SQLiteStore {
       try createAlone(at: path)
     }
   }
+
+  /// Whether something lies at the path.
+  package static func exists(at path: String) -> Bool { fileExists(path) }
 
   private static func createAlone(at path: String) throws(StoreError) {
     // The log of a database that was deleted would be replayed into the new one.

@@ -1,3 +1,7 @@
+// What SQLite's result codes mean to the caller: busy, full, corrupt or unreadable.
+//
+// All of them become 503. `corrupt` also makes the store read sessions apart (Transactions.swift).
+
 import Accounts
 import CSQLite
 import Glibc

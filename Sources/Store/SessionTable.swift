@@ -1,3 +1,8 @@
+// The SQL of sessions: rows in, rows out, no decision.
+//
+// The functions keep what the protocols in Accounts/AccountStore.swift promise.
+// The table is made in Schema.swift. A row that no program of ours would have written is `corrupt`.
+
 import Accounts
 
 extension Connection {

@@ -1,3 +1,6 @@
+// `AccountStore` on SQLite. What its methods promise is in Accounts/AccountStore.swift, and
+// Tests/StoreTests proves it for any engine.
+
 package import Accounts
 
 extension Connection: StoreTransaction {}

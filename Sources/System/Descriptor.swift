@@ -68,20 +68,6 @@ package struct Descriptor: ~Copyable, Sendable {
     _ = unsafe fstat(number, &info)
     return info
   }
-
-  /// Writes all bytes, or as many as the file takes before it fails.
-  func write(_ bytes: [UInt8]) -> Bool {
-    var rest = bytes[...]
-    while !rest.isEmpty {
-      let count = unsafe rest.withUnsafeBytes { buffer in
-        unsafe Glibc.write(number, buffer.baseAddress, buffer.count)
-      }
-      if count < 0 && errno == EINTR { continue }
-      guard count > 0 else { return false }
-      rest = rest.dropFirst(count)
-    }
-    return true
-  }
 }
 
 extension stat {

@@ -53,7 +53,7 @@ package enum File {
     let draft = path + ".new"
     do throws(FileError) {
       let file = try create(draft)
-      guard file.write(bytes), fchmod(file.number, mode) == 0 else {
+      guard writeAll(bytes, to: file.number), fchmod(file.number, mode) == 0 else {
         throw .system(path, "cannot be written")
       }
       try moveDraft(draft, to: path)

@@ -1,12 +1,12 @@
 import Accounts
 import CSystem
 import Configuration
-import FastCGI
 import Glibc
 import Launch
 import Logging
 import Store
 import System
+import Text
 import Token
 
 let backupCommands = [
@@ -21,6 +21,7 @@ let backupCommands = [
     summary: "write a backup of the whole state while the programs run", state: .none
   ) { arguments in
     let settings = try Context.settings()
+    try expectSQLite(settings)
     let keep = try arguments.options["--keep"].map(number)
     let target = arguments.positional[0]
     // As who was asked: root may name a place that the service cannot reach.
@@ -49,6 +50,7 @@ let backupCommands = [
     state: .none
   ) { arguments in
     let settings = try Context.settings()
+    try expectSQLite(settings)
     guard let contents = readFile(arguments.positional[0]) else {
       throw Refused(line: "cannot read \(arguments.positional[0])")
     }
@@ -73,6 +75,12 @@ let backupCommands = [
     printError("next: systemctl restart tallystick-state.service; it restarts every program")
   },
 ]
+
+/// A PostgreSQL store has tools of its own, which know its server.
+private func expectSQLite(_ settings: Settings) throws(Refused) {
+  guard settings.store != .sqlite else { return }
+  throw Refused(line: "the store is PostgreSQL: pg_dump backs it up; copy \(settings.keys) too")
+}
 
 private func number(_ text: String) throws(Refused) -> Int {
   guard let number = Int(text), (1...1_000).contains(number) else {

@@ -1,5 +1,4 @@
 import CSystem
-import FastCGI
 import Glibc
 import Launch
 import System

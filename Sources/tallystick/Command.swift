@@ -3,6 +3,7 @@ import Configuration
 import Launch
 import Logging
 import System
+import Text
 import Wire
 
 /// An option of a command; one with a value takes it from the next word.
@@ -144,18 +145,10 @@ struct Command: Sendable {
     } catch let refusal as Refusal {
       printError(asLine(refusal.explanation))
       return 1
-    } catch let error as FileError {
-      printError(error.reason)
-      return 111
-    } catch let error as SettingError {
-      printError(error.line)
-      return 100
-    } catch let error as any LoggableError {
-      printError(error.reason)
-      return 111
     } catch {
-      printError("\(error)")
-      return 111
+      let end = ending(after: error)
+      printError(end.line)
+      return end.status
     }
   }
 }

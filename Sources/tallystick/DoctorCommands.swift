@@ -21,7 +21,7 @@ let doctorCommands = [
   ) { arguments in
     let settings = try Context.settings(issuerNeeded: true)
     let dump = arguments.options["--dump"]
-    let configuration = try read(dump)
+    let configuration = try readConfiguration(dump)
     var findings = examine(
       configuration, settings: settings, shipped: shippedSnippets(configuration))
     if dump == nil {
@@ -36,7 +36,7 @@ let doctorCommands = [
 ]
 
 /// The configuration of the installed nginx, or one that was written to a file.
-private func read(_ dump: String?) throws -> Nginx.Configuration {
+func readConfiguration(_ dump: String?) throws -> Nginx.Configuration {
   let bytes: [UInt8]
   if let dump {
     guard let contents = readFile(dump) else { throw Refused(line: "cannot read \(dump)") }

@@ -1,6 +1,5 @@
 import CSystem
 import Configuration
-import FastCGI
 import Glibc
 import Launch
 import Logging

@@ -1,9 +1,13 @@
+// `tallystick init`: makes the state directory, or migrates the database of an older version.
+//
+// The order matters: the database comes last, because its presence says that everything is there.
+
 import Accounts
 import Configuration
 import Launch
 import Logging
 import PasswordHash
-import Store
+import Stores
 import System
 import Token
 
@@ -32,9 +36,14 @@ let initCommands = [
     // a service that may not read it.
     let isNew = try Owner.takeOnOrMake(of: settings.state, for: arguments.options["--owner"])
     defer { if isNew { removeIfEmpty(settings.state) } }
-    if try announcesMigration(settings.database) { return }
-    guard !exists(settings.database) else {
-      throw Refused(line: "\(settings.database) exists: init creates, it never replaces")
+    switch try conditionOfStore(settings) {
+    case .missing: break
+    case .outdated(let found, let known):
+      try makeStore(settings)
+      Context.note("init")
+      return printLine("brought \(settings.storeName) from schema \(found) to \(known)")
+    case .current:
+      throw Refused(line: "\(settings.storeName) exists: init creates, it never replaces")
     }
     let words = try blocklist(arguments.options["--words"])
     try makePrivateDirectory(settings.state)
@@ -44,40 +53,25 @@ let initCommands = [
     // Keys that an earlier call left may be another's by now.
     try KeyStore(directory: settings.keys, signing: true).prove()
     // Last, because it is what says that everything is there.
-    try SQLiteStore.create(at: settings.database)
+    try makeStore(settings)
     Context.note("init")
     printLine("created \(settings.state)")
   }
 ]
 
-/// Brings a state that is there up to date, and makes the log and its index if they are missing.
+/// Brings a state that is there up to date, and makes SQLite's log and its index if they are missing.
 private func upgrade(_ settings: Settings) throws {
   try Owner.takeOn(of: settings.state)
-  guard exists(settings.database) else {
-    throw Refused(status: 111, line: "there is no \(settings.database); tallystick init creates it")
-  }
-  _ = try announcesMigration(settings.database)
-}
-
-/// Migrates a database that an older program made, and says so; false if there was nothing to do.
-private func announcesMigration(_ database: String) throws -> Bool {
-  guard let (found, known) = try migrate(database) else { return false }
-  Context.note("init")
-  printLine("brought \(database) from schema \(found) to \(known)")
-  return true
-}
-
-/// Migrates a database that an older program made.
-///
-/// - Returns: The schema that it had and the one that it has; nil if there was nothing to do.
-private func migrate(_ database: String) throws -> (found: Int64, known: Int64)? {
-  do throws(StoreError) {
-    _ = try SQLiteStore(at: database)
-    return nil
-  } catch {
-    guard case .schema(let found, let known) = error, found < known else { return nil }
-    try SQLiteStore.migrate(at: database)
-    return (found, known)
+  switch try conditionOfStore(settings) {
+  case .missing:
+    throw Refused(
+      status: 111, line: "there is no \(settings.storeName); tallystick init creates it")
+  case .outdated(let found, let known):
+    try makeStore(settings)
+    Context.note("init")
+    printLine("brought \(settings.storeName) from schema \(found) to \(known)")
+  case .current:
+    return
   }
 }
 

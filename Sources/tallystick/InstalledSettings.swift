@@ -19,7 +19,7 @@ enum InstalledSettings {
   ///
   /// - Throws: `Refused` with status 100 for a file that is wrong or that others can change.
   static func addToEnvironment(from path: String = path) throws(Refused) {
-    guard environmentValue("TALLYSTICK_STATE") == nil, unsafe access(path, R_OK) == 0 else {
+    guard unsafe getenv("TALLYSTICK_STATE") == nil, unsafe access(path, R_OK) == 0 else {
       return
     }
     for (name, value) in try read(path).variables where name.utf8.starts(with: "TALLYSTICK_".utf8) {

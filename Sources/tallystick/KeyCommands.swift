@@ -1,7 +1,12 @@
+// `tallystick key …`: lists, rotates and retires signing keys.
+//
+// The steps, and what a crash between two of them leaves, are in Token/KeyDirectory.swift.
+
 import Accounts
 import Configuration
 import Launch
 import Logging
+import Text
 import Token
 import Wire
 

@@ -8,6 +8,7 @@ import Configuration
 import Launch
 import Glibc
 import System
+import Text
 
 /// What a command does with the state directory.
 enum StateUse {
@@ -72,7 +73,7 @@ enum Owner {
   private static func make(
     _ name: String, in parent: borrowing Descriptor, for owner: uid_t, at path: String
   ) throws(Refused) -> Descriptor {
-    do throws(FileError) {
+    try Refused.explaining { () throws(FileError) in
       guard unsafe mkdirat(parent.number, name, 0o700) == 0 else {
         throw .system(path, "cannot be created")
       }
@@ -89,8 +90,6 @@ enum Owner {
         fchmod(made.number, shared == nil ? 0o700 : 0o2750) == 0, fsync(made.number) == 0
       else { throw .system(path, "cannot be given to \(userName(owner))") }
       return made
-    } catch {
-      throw Refused(error)
     }
   }
 
@@ -144,7 +143,7 @@ enum Owner {
           + systemMessage(errno))
     }
     // The kernel may allow it again for another user.
-    _ = ts_hide_memory()
+    hideMemory()
   }
 }
 

@@ -1,4 +1,5 @@
 import Configuration
+import Text
 
 /// The server of an issuer, as nginx's configuration has it.
 struct ServerBlock {

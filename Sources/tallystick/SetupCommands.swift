@@ -3,6 +3,7 @@ import Configuration
 import Glibc
 import Launch
 import System
+import Text
 
 let setupCommands = [
   Command(

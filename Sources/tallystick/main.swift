@@ -5,18 +5,17 @@
 // setting, 111 failing system. Passwords come from a prompt or standard input, never from an
 // argument: arguments show in the list of processes.
 
-import CSystem
 import Configuration
 import Launch
 import Logging
+import Text
 import Wire
 
-// Nobody but root reads a core or the memory of a program that holds keys and passwords (T230).
-_ = ts_hide_memory()
+hideMemory()
 
 let commands =
   setupCommands + initCommands + accountCommands + sessionCommands + banCommands + keyCommands
-  + tokenCommands + configCommands + backupCommands + doctorCommands
+  + tokenCommands + configCommands + backupCommands + doctorCommands + tryCommands
 
 var words = Array(CommandLine.arguments.dropFirst())
 if words.isEmpty || words[0] == "--help" || words[0] == "help" {

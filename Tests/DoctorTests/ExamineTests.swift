@@ -38,9 +38,9 @@ private func findings(in files: [String: String]) throws -> [Finding] {
   let dump = names.map { "# configuration file \($0):\n\(files[$0] ?? "")\n" }.joined()
   let configuration = try Configuration(dump: Array(dump.utf8))
   let variables = [
-    "TALLYSTICK_ISSUER": "https://localhost", "TALLYSTICK_SITES": "https://*.localhost",
+    ("TALLYSTICK_ISSUER", "https://localhost"), ("TALLYSTICK_SITES", "https://*.localhost"),
   ]
-  return examine(configuration, settings: try Settings { variables[$0] }, shipped: snippets)
+  return examine(configuration, settings: try Settings(environment: variables), shipped: snippets)
 }
 
 /// One mistake: a text in a shipped file, what somebody wrote in its place, and the check that finds

@@ -1,5 +1,6 @@
 import CSystem
 import Glibc
+import System
 import Testing
 import Threads
 
@@ -62,7 +63,7 @@ private func setStandardInput(_ bytes: [UInt8]) {
       serve(options(), arguments: ["test", "--sokcet", "x"], echo)
     }
     let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
-    #expect(text.contains("test: unknown option '--sokcet'"))
+    #expect(text.contains("test: unknown option \"--sokcet\""))
   }
 
   @Test func `exits with 111 if its socket cannot be opened`() async {

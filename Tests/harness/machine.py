@@ -10,7 +10,6 @@ import ssl
 import subprocess
 import tarfile
 import tempfile
-import time
 
 from programs import ROOT
 from waiting import wait_until
@@ -43,7 +42,8 @@ class Machine:
         forward = f"hostfwd=tcp:127.0.0.1:{self.agent}-:4444,hostfwd=tcp:127.0.0.1:{self.https}-:443"
         # Software emulation: hardware acceleration is not everywhere. No network but the two ports.
         self.process = subprocess.Popen(
-            ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-m", "1024", "-smp", "2", "-display", "none",
+            # It ends with the tests, whatever ends them.
+            ["setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-m", "1024", "-smp", "2", "-display", "none",
              "-serial", f"file:{self.folder / 'console'}", "-monitor", "none",
              "-kernel", self.files / "vmlinuz", "-initrd", self.files / "initrd.img",
              "-append", "console=ttyS0 root=/dev/vda rw quiet",
@@ -105,7 +105,7 @@ class Machine:
 
     def reboot(self):
         before = self.run("cat /proc/sys/kernel/random/boot_id")
-        self.answer("systemctl reboot")
+        self.answer("systemctl --no-block reboot")
         wait_until(lambda: (self.answer("cat /proc/sys/kernel/random/boot_id", 5) or (before,))[0] != before,
                    "the next boot", 300, 0.5)
         self.wait_for_boot()
@@ -167,8 +167,3 @@ def owned_by_root(info):
     info.uid = info.gid = 0
     info.uname = info.gname = "root"
     return info
-
-
-def pause(seconds):
-    """For what has to be given time by the clock of the machine."""
-    time.sleep(seconds)

@@ -1,6 +1,7 @@
 """What the tests of the package share: the package, and Debians that boot and have it installed."""
 
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -30,16 +31,23 @@ def build(folder, *options):
 
 
 @pytest.fixture(scope="session")
-def older(package, tmp_path_factory):
-    """The same package, of the version before."""
-    folder = tmp_path_factory.mktemp("older")
+def newer(package, tmp_path_factory):
+    """The same package, of the version after."""
+    folder = tmp_path_factory.mktemp("newer")
     subprocess.run(["dpkg-deb", "--raw-extract", package, folder / "tree"], check=True)
     control = folder / "tree/DEBIAN/control"
-    control.write_text(control.read_text().replace("\nVersion: ", "\nVersion: 0~"))
-    name = folder / "older.deb"
+    control.write_text(re.sub(r"(?m)^(Version: .*)$", r"\1+1", control.read_text()))
+    name = folder / package.name
     subprocess.run(["dpkg-deb", "--root-owner-group", "-Znone", "--build", folder / "tree", name],
                    check=True, capture_output=True)
     return name
+
+
+def handbook(title, block=0):
+    """The commands of a section of the operator's handbook: those of one block, counted from 0."""
+    page = (ROOT / "tools/README.md").read_text()
+    section = re.search(rf"^### {title}\n(.*?)(?=^##)", page, re.M | re.S)[1]
+    return re.findall(r"```bash\n(.*?)```", section, re.S)[block].rstrip()
 
 
 @pytest.fixture(scope="session")
@@ -54,11 +62,11 @@ def certificate(tmp_path_factory):
 
 
 @pytest.fixture(scope="module", params=SUITES)
-def machine(request, package, older, certificate):
+def machine(request, package, newer, certificate):
     """A Debian that has booted and has the files in /payload."""
     with Machine(request.param, HOST, certificate / "fullchain.pem") as running:
         running.bring({
-            package: "payload/tallystick.deb", older: "payload/older.deb",
+            package: f"payload/{package.name}", newer: f"newer/{newer.name}",
             certificate / "fullchain.pem": f"etc/letsencrypt/live/{HOST}/fullchain.pem",
             certificate / "privkey.pem": f"etc/letsencrypt/live/{HOST}/privkey.pem"})
         yield running

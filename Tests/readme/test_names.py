@@ -6,7 +6,7 @@ import subprocess
 import pytest
 from programs import ROOT
 
-PAGES = [path for path in (ROOT / "README.md", ROOT / "nginx/README.md", ROOT / "Sources/README.md") if path.exists()]
+PAGES = [ROOT / folder / "README.md" for folder in (".", "nginx", "nginx/www", "Sources", "tools")]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

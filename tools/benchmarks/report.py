@@ -1,4 +1,4 @@
-"""The figures by name, their bars, and tables fit for the README."""
+"""The figures by name, the limits that they must meet, and tables for the README."""
 
 import dataclasses
 import json

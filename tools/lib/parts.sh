@@ -1,5 +1,5 @@
-# The parts of tools/test; sourced by it. A part prints what its tests print, and `ok` or `not ok`
-# for a check that is none of a test framework's.
+# The parts of tools/test, which sources this file. A part prints the output of its tests, and `ok` or
+# `not ok` for each check that no test framework runs.
 # shellcheck shell=bash source=tools/lib/common.sh disable=SC2154
 
 # In this order: seconds first.
@@ -12,7 +12,7 @@ tools     tools/up, tools/down and tools/test themselves
 routes    each program as CGI and on a socket
 site      real nginx with the shipped configuration, and TLS
 interop   tokens and keys in other people's libraries
-readme    the commands of the README, from the README
+readme    the commands of the READMEs, from the READMEs, and what the documents say
 browser   the client and the pages in Chromium
 package   the Debian package, installed on a Debian 12 and a Debian 13 that boot; as root
 fresh     a newcomer's first minutes on a minimal Debian 12 and a minimal Debian 13; as root
@@ -65,7 +65,7 @@ count_results() {
   ' "$1"
 }
 
-# show_failures LOG: what failed in it and how, so that whoever has only the last lines can tell.
+# show_failures LOG: what failed and how, for a reader who has only the last lines.
 show_failures() {
   local found
   found=$(awk '
@@ -75,11 +75,11 @@ show_failures() {
     /^✖ failing tests:/ { rest = 1 }
     rest || /^not ok [^0-9]/ || /✘/ || /(error|warning): / { print }
   ' "$1")
-  # A part that broke off says why in its last lines.
+  # The last lines of a part that broke off say why.
   { if [ -n "$found" ]; then printf '%s\n' "$found"; else tail -n 20 "$1"; fi; } | cut -c 1-300 | tail -n 150
 }
 
-# The Python of the tests, with what requirements.txt pins.
+# The Python environment of the tests, with the versions that requirements.txt pins.
 prepare_python() {
   install_packages python3 python3-venv
   local venv=$root/.build-venv wanted=$root/tools/lib/requirements.txt
@@ -103,7 +103,7 @@ part_lint() {
   install_site_packages
   install_packages shellcheck
   local scripts=()
-  # Every shell script there is, by its first line.
+  # All shell scripts, recognized by their first line.
   mapfile -t scripts < <(grep -rlE -m 1 '^#!.*\b(bash|sh)$' tools .ci)
   check 'swift format lint' swift format lint --strict -r Sources Tests Package.swift
   check "shellcheck of ${#scripts[@]} scripts" shellcheck -x "${scripts[@]}" tools/lib/*.sh
@@ -161,6 +161,7 @@ part_interop() {
 
 part_readme() {
   install_site_packages
+  install_packages sqlite3
   build_release
   run_pytest readme
 }
@@ -185,7 +186,7 @@ part_fresh() { tools/lib/fresh bookworm trixie; }
 part_sanitize() {
   install_site_packages
   install_packages sqlite3 strace
-  # T236. Foundation and XCTest keep what they allocated; what is asked here is whether memory is misused.
+  # T236. Leaks are not reported, because Foundation and XCTest keep memory; misuse of memory is.
   ASAN_OPTIONS=detect_leaks=0 swift test --sanitize=address --scratch-path .build-address
   TSAN_OPTIONS=allocator_may_return_null=1 swift test --sanitize=thread --scratch-path .build-thread
 }

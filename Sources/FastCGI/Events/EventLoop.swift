@@ -11,6 +11,7 @@
 
 import CSystem
 import Glibc
+import System
 
 /// The event loop of one server.
 ///

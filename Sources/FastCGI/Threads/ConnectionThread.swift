@@ -4,6 +4,7 @@ import CFastCGI
 import CSystem
 import Glibc
 import Synchronization
+import System
 import Threads
 
 /// The state of one thread and its current connection.

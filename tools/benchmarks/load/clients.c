@@ -1,4 +1,4 @@
-/* Clients that remember: each sends a POST, waits for the answer, and goes on with what it got.
+/* Clients with a memory: each sends a POST, waits for the answer, and uses the new cookie next time.
  *
  * usage: clients refresh PORT PATH CLIENTS SECONDS RATE COOKIES
  *        clients login   PORT PATH CLIENTS SECONDS RATE USERNAMES PASSWORD
