@@ -8,6 +8,8 @@ package struct Origin: Hashable, Sendable, CustomStringConvertible {
   package let text: String
   /// The host without its port; an IPv6 address in brackets.
   package let host: String
+  /// The port; 443 where the text names none.
+  package let port: Int
 
   /// Takes the canonical form; returns nil for any other text.
   package init?(_ text: String) {
@@ -20,12 +22,15 @@ package struct Origin: Hashable, Sendable, CustomStringConvertible {
       ? rest.firstIndex(of: UInt8(ascii: "]")).map { $0 + 1 }
       : rest.firstIndex(of: UInt8(ascii: ":")) ?? rest.count
     guard let hostEnd, Origin.isHost(rest[..<hostEnd], bracketed: isBracketed) else { return nil }
+    var port = 443
     if hostEnd < rest.count {
-      let port = String(decoding: rest[(hostEnd + 1)...], as: UTF8.self)
-      guard rest[hostEnd] == UInt8(ascii: ":"), let number = UInt16(port), number > 0,
-        number != 443, String(number) == port
+      let digits = String(decoding: rest[(hostEnd + 1)...], as: UTF8.self)
+      guard rest[hostEnd] == UInt8(ascii: ":"), let number = UInt16(digits), number > 0,
+        number != 443, String(number) == digits
       else { return nil }
+      port = Int(number)
     }
+    self.port = port
     self.text = text
     host = String(decoding: rest[..<hostEnd], as: UTF8.self)
   }

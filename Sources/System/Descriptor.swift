@@ -77,6 +77,9 @@ extension stat {
   /// Whether this is a directory.
   package var isDirectory: Bool { st_mode & 0o170000 == 0o040000 }
 
+  /// Whether this is a directory with the setgid bit: shared with its group.
+  package var isShared: Bool { isDirectory && st_mode & 0o2000 != 0 }
+
   /// Whether this is a symbolic link.
   package var isLink: Bool { st_mode & 0o170000 == 0o120000 }
 

@@ -74,17 +74,23 @@ package enum File {
     try Directory.synchronize(Directory.parent(of: path))
   }
 
-  /// Creates an empty file of mode 0600 under a name that only a draft has.
+  /// Creates an empty file under a name that only a draft has.
   ///
   /// An earlier draft, or a link that somebody put there, is removed and never opened.
   ///
+  /// - Parameters:
+  ///   - draft: The path.
+  ///   - mode: Exactly this mode, whatever the umask.
+  /// - Returns: The file, open for reading and writing.
   /// - Throws: `FileError` if it cannot be created.
-  package static func create(_ draft: String) throws(FileError) -> Descriptor {
+  package static func create(
+    _ draft: String, mode: mode_t = 0o600
+  ) throws(FileError) -> Descriptor {
     _ = unsafe unlink(draft)
     let file = try Descriptor(
       regular: draft, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600,
       problem: "cannot be created")
-    guard fchmod(file.number, 0o600) == 0 else { throw .system(draft, "cannot be created") }
+    guard fchmod(file.number, mode) == 0 else { throw .system(draft, "cannot be created") }
     return file
   }
 }
