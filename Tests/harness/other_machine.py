@@ -54,7 +54,7 @@ class OtherMachine:
         text = re.sub(r"access_log .*;", "access_log DIR/log/machines.log machines;", text)
         folder = self.site.dir / "nginx/tallystick/remote-sites.d"
         folder.mkdir(exist_ok=True)
-        (folder / "app.conf").write_text(f'"CN={NAME} https://{HOST}:{self.site.port}" https://{HOST}:{self.site.port};\n')
+        (folder / "app.conf").write_text(f'https://{HOST}:{self.site.port} "web1.example.org {NAME} web2";\n')
         self.site.add_configuration("remote-issuer.conf", 'log_format machines "$connection $uri $status";\n' + text)
 
     def _configure(self, locations):

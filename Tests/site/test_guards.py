@@ -45,8 +45,15 @@ location /live/ {
   include tallystick/location/proxy.conf;
   include tallystick/location/identity-to-proxy.conf;
   include tallystick/location/websocket.conf;
-  include tallystick/location/event-stream.conf;
   include tallystick/location/large-bodies.conf;
+  proxy_pass http://example_application;
+}
+location /stream/ {
+  include tallystick/location/guard-pages.conf;
+  include tallystick/location/proxy.conf;
+  include tallystick/location/identity-to-proxy.conf;
+  include tallystick/location/event-stream.conf;
+  client_max_body_size 2m;
   proxy_pass http://example_application;
 }
 location /cors/ {
@@ -130,7 +137,7 @@ class Guard:
 
 PLACES = [
     *(Guard(HOST, f"/{name}/", "/staff/api/" if name in ("api", "cors") else "/staff/pages/")
-      for name in ("api", "pages", "private", "live", "cors", "embedded", "fastcgi")),
+      for name in ("api", "pages", "private", "live", "stream", "cors", "embedded", "fastcgi")),
     Guard("whole.localhost", "/x/", "/staff/pages/"),
 ]
 
