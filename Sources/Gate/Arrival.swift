@@ -57,23 +57,43 @@ extension Parameters {
 /// Three times within a minute is a circle: the browser comes back each time without a cookie that
 /// counts. The times travel in a cookie of the site, because `enter` keeps nothing.
 package struct Bounces: Equatable, Sendable {
-  /// Seconds since the epoch, the oldest first.
-  private let times: [Int64]
+  private struct Bounce: Equatable {
+    /// Seconds since the epoch.
+    let time: Int64
+    /// Whether the browser brought a gate cookie, which `check` had refused.
+    let hadCookie: Bool
+  }
+
+  /// The oldest first.
+  private let bounces: [Bounce]
 
   /// In seconds.
   package static let window: Int64 = 60
 
   /// Reads the cookie's value; what is malformed, in the future or a minute old counts as absent.
   package init(_ text: String, at now: Int64) {
-    times = text.split(separator: ".").prefix(2).compactMap { Int64($0) }
-      .filter { (0..<Bounces.window).contains(now - $0) }
+    bounces = text.split(separator: ".").prefix(2).compactMap { part in
+      let hadCookie = part.last == "c"
+      return Int64(hadCookie ? part.dropLast() : part).map {
+        Bounce(time: $0, hadCookie: hadCookie)
+      }
+    }.filter { (0..<Bounces.window).contains(now - $0.time) }
   }
 
   /// Whether one more would be the third within a minute.
-  package var isCircle: Bool { times.count >= 2 }
+  ///
+  /// A browser that brings a gate cookie has landed since it was last sent, and its session may
+  /// simply have ended. It goes in circles if it brought one the last time as well.
+  ///
+  /// - Parameter hasCookie: Whether it brings a gate cookie.
+  /// - Returns: True if it must not be sent once more.
+  package func isCircle(hasCookie: Bool) -> Bool {
+    bounces.count >= 2 && (!hasCookie || bounces.last?.hadCookie == true)
+  }
 
   /// The cookie's value after one more.
-  package func adding(_ now: Int64) -> String {
-    (times.suffix(1) + [now]).map { String($0) }.joined(separator: ".")
+  package func adding(_ now: Int64, hasCookie: Bool) -> String {
+    (bounces.suffix(1) + [Bounce(time: now, hadCookie: hasCookie)])
+      .map { "\($0.time)\($0.hadCookie ? "c" : "")" }.joined(separator: ".")
   }
 }

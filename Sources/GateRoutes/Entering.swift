@@ -24,14 +24,14 @@ extension Call {
 
   /// Answers a request that `check` refused with a 401.
   ///
-  /// - Parameter site: The site at which it arrived.
   /// - Returns: A redirection, a page or a 401 that a program can act on.
-  /// - Throws: `RandomError`.
-  package func enter(_ site: Origin) throws -> Response {
+  /// - Throws: `SettingError` where a browser is to be sent away and nginx names no site;
+  ///   `RandomError`.
+  package func enter() throws -> Response {
     switch Arrival(request.parameters) {
-    case .document: return try sendToSignIn(from: site)
+    case .document: return try sendToSignIn(from: requiredSite())
     case .frame: return challenged(Page.signInNeeded)
-    case .form: return challenged(Page.formCameTooLate(page: formPage(at: site)))
+    case .form: return challenged(Page.formCameTooLate(page: formPage(at: try requiredSite())))
     case .other:
       return Response(.invalidToken, realm: realm, tokenSent: sentToken || gateCookie != nil)
     }
@@ -55,28 +55,28 @@ extension Call {
 
   private func sendToSignIn(from site: Origin) throws -> Response {
     let bounces = Bounces(BounceCookie.value(in: request.parameters), at: time.seconds)
+    let state = try BrowserState(request.parameters) ?? BrowserState()
+    let signIn = signInPage(for: site, returningTo: returnPath, state)
+    var response: Response
     if let cause = circleCause(site, bounces) {
       noteLimited(.signInStopped, reason: "\(cause)")
-      return Response(
-        Page.circle(cause, site: site.text, path: returnPath.text, time: minute(time)))
+      response = Response(
+        Page.circle(
+          cause, site: site.text, path: returnPath.text, signIn: signIn, time: minute(time)))
+    } else {
+      response = .redirect(302, to: signIn)
+      let value = bounces.adding(time.seconds, hasCookie: gateCookie != nil)
+      response.headers.append(
+        ("Set-Cookie", BounceCookie.storing(value, seconds: Bounces.window)))
     }
-    let state = try BrowserState(request.parameters) ?? BrowserState()
-    var response = Response.redirect(
-      302, to: signInPage(for: site, returningTo: returnPath, state))
-    response.headers += [
-      ("Set-Cookie", state.cookie),
-      (
-        "Set-Cookie",
-        BounceCookie.storing(bounces.adding(time.seconds), seconds: Bounces.window)
-      ),
-    ]
+    response.headers.append(("Set-Cookie", state.cookie))
     return response
   }
 
   /// Why this browser must not be sent to sign in once more, or nil.
   private func circleCause(_ site: Origin, _ bounces: Bounces) -> CircleCause? {
     if request.text("REQUEST_SCHEME") == "http" { return .plainHTTP }
-    guard bounces.isCircle else { return nil }
+    guard bounces.isCircle(hasCookie: gateCookie != nil) else { return nil }
     if !settings.sites.isEmpty, settings.knownSite(site.text) == nil { return .unknownSite }
     guard let gateCookie else { return .cookieNotKept }
     // Nothing is decided by these times but which page explains; so no key is needed.

@@ -90,10 +90,11 @@ extension Page {
   ///   - cause: Why it goes in circles.
   ///   - site: The origin of the site.
   ///   - path: The path that the browser asked for.
+  ///   - signIn: The page of the issuer that signs in, and leads back.
   ///   - time: The time of this host, as text.
   /// - Returns: The page.
   static func circle(
-    _ cause: CircleCause, site: String, path: String, time: String
+    _ cause: CircleCause, site: String, path: String, signIn: String, time: String
   ) -> Page {
     switch cause {
     case .plainHTTP:
@@ -123,20 +124,20 @@ extension Page {
           """)
     case .cookieNotKept:
       Page(
-        status: 403, title: "Your browser does not keep this site’s cookie",
+        status: 403, title: "Sign in to go on",
         content: """
-          <p>You can sign in, but this site cannot remember it: your browser refuses or deletes its cookies.</p>
-          <p>Allow cookies for <code>\(site)</code> in the settings of the browser, and in its extensions. Then wait a minute, and try again.</p>
-          <p>If you are just signing in in another tab, this one goes on by itself.</p>
-          <a class="act" href="">Try again</a>
+          <p>This browser was sent to the sign-in three times within a minute. If you are signing in in another tab, this page goes on by itself.</p>
+          <a class="act" href="\(signIn)">Sign in here</a>
+          <p>If you have signed in already, the browser does not keep the cookie of this site: allow cookies for <code>\(site)</code> in the settings of the browser, and in its extensions.</p>
           """, refresh: (5, path))
     case .refused:
       Page(
         status: 403, title: "Signing in goes round in circles",
         content: """
-          <p>You were sent to the sign-in and back three times within a minute, and this site still does not let you in. Please tell the administrator.</p>
+          <p>You were sent to the sign-in and back three times within a minute, and this site does not let you in.</p>
+          <a class="act" href="\(signIn)">Sign in again</a>
+          <p>If this page comes back, please tell the administrator.</p>
           <p><small>For the administrator: the logs of <code>check</code>, <code>land</code> and <code>enter</code> say what was refused. All of them must have the same issuer and keys, and <code>\(site)</code> as the site.</small></p>
-          <a class="act" href="">Try again</a>
           """)
     }
   }

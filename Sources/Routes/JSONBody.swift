@@ -1,5 +1,6 @@
 package import Accounts
 import FastCGI
+import Text
 import Wire
 
 /// Whether a route takes a JSON body.

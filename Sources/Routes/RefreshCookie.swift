@@ -9,6 +9,7 @@
 
 package import Configuration
 package import FastCGI
+import Text
 import Wire
 
 package enum RefreshCookie {

@@ -1,4 +1,5 @@
 import Accounts
+import Text
 import Wire
 
 /// The members of a JOSE header that are used.
@@ -134,7 +135,7 @@ package struct UnverifiedJWS: Sendable {
     guard let type = header.type else { return false }
     // Fast path: the spelling that we issue.
     guard !hasSameBytes(type, name) else { return true }
-    let lower = type.utf8.map { (0x41...0x5a).contains($0) ? $0 | 0x20 : $0 }
+    let lower = asciiLowercased(type.utf8)
     return lower.elementsEqual(name.utf8) || lower.elementsEqual(("application/" + name).utf8)
   }
 

@@ -10,12 +10,12 @@ import Authentication
 import Configuration
 import Launch
 import Routes
-import Store
+import Stores
 import Token
 
 let settings = Settings.load()
 let keys = orExit(try KeyStore(directory: settings.keys, signing: false))
-let store = orExit(try SQLiteStore(at: settings.database))
+let store = orExit(try openStore(settings))
 
 serveAuthRequests(settings: settings, keys: keys, store: store) { call, credential, session in
   let permit = try call.permit(credential, session)

@@ -12,7 +12,8 @@ import Routes
 let settings = Settings.load()
 
 servePages(settings: settings) { call in
-  let site = try call.requiredSite()
-  if call.request.text("SCRIPT_NAME") == "/tallystick/signout" { return call.signOut(site) }
-  return try call.enter(site)
+  if call.request.text("SCRIPT_NAME") == "/tallystick/signout" {
+    return call.signOut(try call.requiredSite())
+  }
+  return try call.enter()
 }

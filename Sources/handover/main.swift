@@ -11,13 +11,13 @@ import GateRoutes
 import Launch
 import Logging
 import Routes
-import Store
+import Stores
 import Token
 import Wire
 
 let settings = Settings.load()
 let keys = orExit(try KeyStore(directory: settings.keys, signing: false))
-let store = orExit(try SQLiteStore(at: settings.database))
+let store = orExit(try openStore(settings))
 
 serve(.post, settings: settings, keys: keys, reading: .json) { call in
   let caller = try call.caller(keys, store)

@@ -8,12 +8,12 @@ import Configuration
 import GateRoutes
 import Launch
 import Routes
-import Store
+import Stores
 import Token
 
 let settings = Settings.load()
 let keys = orExit(try KeyStore(directory: settings.keys, signing: true))
-let store = orExit(try SQLiteStore(at: settings.database))
+let store = orExit(try openStore(settings))
 
 servePages(settings: settings, keys: keys) { call in
   guard call.isRead else { throw Refusal.methodNotAllowed }

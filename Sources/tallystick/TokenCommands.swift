@@ -1,9 +1,10 @@
+// `tallystick token …`: issues and verifies access tokens, by the same functions as the routes.
+
 import Accounts
 import Authentication
 import Configuration
 import Launch
 import Logging
-import Store
 import Token
 import Wire
 
@@ -55,7 +56,7 @@ let tokenCommands = [
 
 /// The claims of an access token that counts, as `check` would decide.
 private func callerClaims(
-  of token: [UInt8], _ keys: KeyStore, _ store: SQLiteStore, _ settings: Settings
+  of token: [UInt8], _ keys: KeyStore, _ store: any AccountStore, _ settings: Settings
 ) throws -> AccessClaims {
   let now = Clock.now()
   let verified: VerifiedAccessToken

@@ -26,9 +26,9 @@ private final class Host {
   init(patience: Duration = .seconds(5)) throws {
     let path = folder.path
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    settings = try Settings { name in
-      ["TALLYSTICK_ISSUER": "https://a.test", "TALLYSTICK_STATE": path][name]
-    }
+    settings = try Settings(environment: [
+      ("TALLYSTICK_ISSUER", "https://a.test"), ("TALLYSTICK_STATE", path),
+    ])
     try KeyDirectory(path: settings.keys).create(algorithm: .es256, at: now)
     try SQLiteStore.create(at: settings.database)
     keys = try KeyStore(directory: settings.keys, signing: false)

@@ -3,9 +3,9 @@ import Testing
 
 @Suite struct `The list of sites` {
   private func settings(_ sites: String) throws -> Settings {
-    try Settings { name in
-      ["TALLYSTICK_ISSUER": "https://auth.example.org", "TALLYSTICK_SITES": sites][name]
-    }
+    try Settings(environment: [
+      ("TALLYSTICK_ISSUER", "https://auth.example.org"), ("TALLYSTICK_SITES", sites),
+    ])
   }
 
   @Test func `names origins, and all names of one label below a domain`() throws {

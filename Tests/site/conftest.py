@@ -1,4 +1,4 @@
-"""What the tests of the site share: one site for all, and others for those that break things."""
+"""Fixtures of the site's tests: one site that all share, and one without `check`. Tests that break something start their own."""
 
 import pathlib
 import sys

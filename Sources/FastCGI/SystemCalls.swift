@@ -28,16 +28,12 @@ struct SystemError: Error {
   }
 }
 
-/// A descriptor that is closed when its owner is deinitialized.
-struct Descriptor: ~Copyable {
-  let number: Int32
-
-  init(_ number: Int32, _ call: String) throws(SystemError) {
-    guard number >= 0 else { throw SystemError(call) }
-    self.number = number
-  }
-
-  deinit { _ = close(number) }
+/// The descriptor that a system call returned.
+///
+/// - Throws: `SystemError` with `errno` if the number is negative.
+func opened(_ number: Int32, _ call: String) throws(SystemError) -> Descriptor {
+  guard number >= 0 else { throw SystemError(call) }
+  return Descriptor(owning: number)
 }
 
 /// A flag that wakes every thread that polls it, and that remains set.
@@ -45,7 +41,7 @@ struct StopFlag: ~Copyable, Sendable {
   private let descriptor: Descriptor
 
   init() throws(SystemError) {
-    descriptor = try Descriptor(eventfd(0, Int32(EFD_CLOEXEC)), "eventfd")
+    descriptor = try opened(eventfd(0, Int32(EFD_CLOEXEC)), "eventfd")
   }
 
   /// A descriptor that is readable after `raise`.
@@ -81,34 +77,9 @@ func waitForInput(
   return (polled[0].revents != 0, polled[1].revents != 0, polled[2].revents != 0)
 }
 
-/// Writes all bytes.
-///
-/// It returns false if the descriptor fails before that.
-@discardableResult
-package func writeAll(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
-  var written = 0
-  while written < bytes.count {
-    let count = unsafe bytes.withUnsafeBytes { buffer in
-      let rest = unsafe UnsafeRawBufferPointer(rebasing: buffer[written...])
-      return unsafe Glibc.write(descriptor, rest.baseAddress, rest.count)
-    }
-    if count < 0 && errno == EINTR { continue }
-    guard count > 0 else { return false }
-    written += count
-  }
-  return true
-}
-
 extension Duration {
   /// The duration in whole milliseconds, for poll and epoll_wait.
   var milliseconds: Int {
     Int(components.seconds) * 1_000 + Int(components.attoseconds / 1_000_000_000_000_000)
   }
-}
-
-/// The time of the monotonic clock in milliseconds.
-func monotonicMilliseconds() -> Int {
-  var time = timespec()
-  unsafe clock_gettime(CLOCK_MONOTONIC_COARSE, &time)
-  return time.tv_sec * 1_000 + time.tv_nsec / 1_000_000
 }
