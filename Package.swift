@@ -29,8 +29,9 @@ let programs: [(name: String, imports: [String])] = [
   (
     "tallystick",
     [
-      "Accounts", "Authentication", "Configuration", "Launch", "Logging", "PasswordHash",
-      "PasswordLogin", "Stores", "System", "Text", "Token", "Wire", "CSystem",
+      "Accounts", "Authentication", "Configuration", "Doctor", "Launch", "Logging", "Nginx",
+      "PasswordHash", "PasswordLogin", "Store", "Stores", "System", "Text", "Token", "Wire",
+      "CSystem",
     ]
   ),
 ]
@@ -47,6 +48,7 @@ let package = Package(
     .systemLibrary(name: "CSystem"),
 
     .target(name: "Text"),
+    .target(name: "Nginx"),
     .target(name: "Wire", dependencies: ["Text"]),
     .target(name: "Accounts", dependencies: ["Text"]),
     .target(name: "Threads", dependencies: ["CSystem"]),
@@ -70,6 +72,7 @@ let package = Package(
     .target(
       name: "Launch",
       dependencies: ["Accounts", "Configuration", "System", "CSystem"]),
+    .target(name: "Doctor", dependencies: ["Configuration", "Nginx", "Text"]),
     .target(
       name: "Authentication", dependencies: ["Accounts", "Configuration", "Token", "CSystem"]),
     .target(name: "Gate", dependencies: ["FastCGI"]),
@@ -99,6 +102,8 @@ let package = Package(
         name: program.name, dependencies: program.imports.map { .init(stringLiteral: $0) })
     } + [
       .testTarget(name: "WireTests", dependencies: ["Wire"]),
+      .testTarget(name: "NginxTests", dependencies: ["Nginx"]),
+      .testTarget(name: "DoctorTests", dependencies: ["Configuration", "Doctor", "Nginx"]),
       .testTarget(name: "ThreadsTests", dependencies: ["Threads"]),
       .testTarget(name: "SystemTests", dependencies: ["System"]),
       .testTarget(name: "AccountsTests", dependencies: ["Accounts"]),

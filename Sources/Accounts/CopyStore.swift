@@ -1,9 +1,9 @@
-// Copying a store into another, whichever engines they have.
+// Copies a store into another one, whatever engines they use.
 //
-// Sessions keep their identifiers, generations and times, so no token is worth less afterwards. Only
-// one-time codes, which live for a minute, are left behind.
+// Sessions keep their identifiers, generations and times, so all tokens stay valid. Only one-time
+// codes, which expire within a minute, are not copied.
 
-/// How much a store holds.
+/// The numbers of rows in a store.
 package struct StoreCounts: Equatable, Sendable {
   package var accounts = 0
   package var sessions = 0
@@ -13,33 +13,33 @@ package struct StoreCounts: Equatable, Sendable {
   package init() {}
 }
 
-/// Why a copy was not made, or is not one.
+/// The reason why a copy was not made, or why it is wrong.
 package enum CopyError: Error, Equatable {
   case targetIsNotEmpty
-  /// Something was different when both were read again: the first account, or a counter.
+  /// The stores differ after the copy; the text names the first difference.
   case differs(String)
 }
 
-/// An account with all that belongs to it.
+/// An account and everything that belongs to it.
 private struct Belongings: Equatable, Sendable {
   let credentials: Credentials
-  /// The one inserted last first.
+  /// The sessions; the one that was inserted last comes first.
   let sessions: [Session]
-  /// By the network's text.
+  /// The last logins by the text of the network.
   let logins: [String: NumericDate]
 }
 
 private let pageSize = 200
 
-/// Copies everything into a store that is empty, then reads both and compares.
+/// Copies everything into an empty store, then reads both stores and compares them.
 ///
-/// Nothing may write to either meanwhile.
+/// No program may write to either store meanwhile.
 ///
 /// - Parameters:
-///   - source: What is copied.
+///   - source: The store to copy.
 ///   - target: An empty store.
-/// - Returns: How much was copied.
-/// - Throws: `CopyError`, or what reading or writing met; the target is then not to be used.
+/// - Returns: The numbers of copied rows.
+/// - Throws: `CopyError`, or the error of a read or write; the target must then not be used.
 package func copyStore(
   from source: any AccountStore, to target: any AccountStore
 ) throws -> StoreCounts {

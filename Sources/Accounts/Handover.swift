@@ -1,24 +1,24 @@
 // One-time codes that lead a browser from the issuer to a site.
 //
-// The page of the issuer asks for a code; the site spends it. Whoever steals a code on the way has
-// nothing: it counts once, for a minute, at one site, in the browser that asked for it.
+// The page of the issuer requests a code, and the site spends it. A stolen code is worthless: it
+// counts once, within a minute, at one site, in the browser that requested it.
 //
-// The contract's section 10; like the authorization code of RFC 6749 §4.1.2, with the binding to a
-// browser of RFC 7636.
+// The contract's section 10. The code resembles the authorization code of RFC 6749 §4.1.2, with a
+// binding to the browser as in RFC 7636.
 
 /// A one-time code as the store keeps it.
 package struct Handover: Equatable, Sendable {
-  /// The digest of the code: whoever reads the store cannot spend one.
+  /// The digest of the code, so that nobody who reads the store can spend a code.
   package let code: String
   package let session: SessionID
   package let account: AccountID
-  /// The token version that the session had.
+  /// The token version of the session.
   package let version: Int64
   /// The origin of the site.
   package let site: String
-  /// The digest of the state cookie of the browser that asked.
+  /// The digest of the state cookie in the browser that requested the code.
   package let state: String
-  /// The last second in which it counts.
+  /// The last second in which the code counts.
   package let expiresAt: NumericDate
 
   /// How long a code counts.
@@ -37,7 +37,7 @@ package struct Handover: Equatable, Sendable {
     self.expiresAt = expiresAt
   }
 
-  /// A code that is issued now.
+  /// Makes a code that is issued now.
   package init(
     code: String, for session: Session, site: String, state: String, at now: NumericDate
   ) {
@@ -46,12 +46,12 @@ package struct Handover: Equatable, Sendable {
       site: site, state: state, expiresAt: now + Handover.lifetime)
   }
 
-  /// Why a code that was presented does not count, or nil.
+  /// The reason why a presented code does not count, or nil if it counts.
   ///
   /// - Parameters:
-  ///   - site: The site at which it was presented.
-  ///   - state: The digest of the state cookie that came with it; nil if none came.
-  ///   - found: The code's session with its account, as the store has them.
+  ///   - site: The site at which the code was presented.
+  ///   - state: The digest of the state cookie in the request; nil if there is none.
+  ///   - found: The stored session of the code and its account.
   ///   - now: The time of the request.
   /// - Returns: The first condition that does not hold.
   package func refusal(
@@ -68,7 +68,7 @@ package struct Handover: Equatable, Sendable {
   }
 }
 
-/// Why a code does not count; it is for the log.
+/// The reason why a code does not count, for the log.
 package enum HandoverRefusal: String, Equatable, Sendable {
   case unknown = "unknown or spent code"
   case expired = "code expired"
@@ -78,14 +78,14 @@ package enum HandoverRefusal: String, Equatable, Sendable {
   case sessionEnded = "the session has ended"
 }
 
-/// How presenting a code ended, committed: the code is spent either way.
+/// The outcome of presenting a code, which is spent in both cases.
 package enum HandoverOutcome: Equatable, Sendable {
   case accepted(AccountSession)
   case refused(HandoverRefusal)
 }
 
 extension AccountStore {
-  /// Stores a code, and deletes those that nobody presented in time.
+  /// Stores a code, and deletes expired ones.
   package func issue(_ handover: Handover, at now: NumericDate) throws(StoreError) {
     try write { rows throws(StoreError) in
       try rows.deleteHandovers(endingBefore: now)
@@ -93,15 +93,15 @@ extension AccountStore {
     }
   }
 
-  /// Spends a code: its first presentation, right or wrong, is its last.
+  /// Spends a code: it can be presented only once, whether it then counts or not.
   ///
   /// - Parameters:
   ///   - code: The digest of the code.
-  ///   - site: The site at which it was presented.
-  ///   - state: The digest of the state cookie that came with it; nil if none came.
+  ///   - site: The site at which the code was presented.
+  ///   - state: The digest of the state cookie in the request; nil if there is none.
   ///   - now: The time of the request.
-  /// - Returns: The session that it leads to, or why it does not count.
-  /// - Throws: What reading or writing met; the code is not spent then.
+  /// - Returns: The session of the code, or the reason why the code does not count.
+  /// - Throws: The error of a read or write; the code is not spent then.
   package func spend(
     _ code: String, at site: String, state: String?, now: NumericDate
   ) throws(StoreError) -> HandoverOutcome {

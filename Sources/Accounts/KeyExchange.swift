@@ -1,16 +1,18 @@
 // Keys that several hosts share through a store on a server.
 //
-// The store holds public sets that everybody may read, and private halves that it cannot read: they
-// are sealed under a key that only the hosts have which sign. A set is signed by a key of the set
-// before it, so whoever can write to the database cannot add a key of his own.
+// The store holds key sets with the public keys, and the private keys in sealed form. Only the
+// hosts that sign tokens have the key that opens them. Each key set is signed by a key of the
+// previous set, so nobody who can write to the database can add a key.
 
-/// One version of the public keys, as it is published.
+/// A published version of the key set.
 package struct PublishedKeySet: Equatable, Sendable {
-  /// Counts from 1.
+  /// The number of the version; the first is 1.
   package let version: Int64
   /// The content of `set.json`.
   package let set: [UInt8]
-  /// The `kid` of the key that signed it, one of the set before; of version 1, its own current key.
+  /// The `kid` of the key that signed the set.
+  ///
+  /// It is a key of the previous set; version 1 is signed by its own current key.
   package let signer: String
   package let signature: [UInt8]
 
@@ -22,9 +24,9 @@ package struct PublishedKeySet: Equatable, Sendable {
   }
 }
 
-/// A private key or the refresh secret, which the store cannot read.
+/// A private key or the refresh secret, encrypted so that the store cannot read it.
 package struct SealedSecret: Equatable, Sendable {
-  /// The `kid`, or the name of the secret.
+  /// The `kid` of the key, or the name of the secret.
   package let name: String
   package let sealed: [UInt8]
 
@@ -34,7 +36,7 @@ package struct SealedSecret: Equatable, Sendable {
   }
 }
 
-/// A host that uses the keys, and which version it has.
+/// A host that uses the keys, and the version of the key set that it has.
 package struct KeyHost: Equatable, Sendable {
   package let name: String
   package let version: Int64
@@ -48,29 +50,29 @@ package struct KeyHost: Equatable, Sendable {
 
   /// The hosts that do not have a version yet.
   ///
-  /// Before one of its keys may sign, or a key may be forgotten, there must be none: a host that does
+  /// A key may sign, and an old key may be deleted, only when this list is empty: a host that does
   /// not know a key refuses its tokens.
   package static func lacking(_ version: Int64, of hosts: [KeyHost]) -> [KeyHost] {
     hosts.filter { $0.version < version }
   }
 }
 
-/// Where hosts leave their keys for each other.
+/// The place where hosts exchange their keys.
 package protocol KeyExchange: Sendable {
-  /// The sets with a version beyond this, in their order.
+  /// The sets with a later version, in the order of their versions.
   func keySets(after version: Int64) throws(StoreError) -> [PublishedKeySet]
-  /// Publishes a set with the sealed secrets that are new, and forgets those of other names than these.
+  /// Publishes a set and its new sealed secrets, and deletes all secrets with other names.
   ///
-  /// False, and nothing done, if another host has published this version.
+  /// Returns false and changes nothing if another host has published this version.
   func publish(
     _ set: PublishedKeySet, adding sealed: [SealedSecret], keeping names: [String]
   ) throws(StoreError) -> Bool
-  /// Everything that is sealed.
+  /// All sealed secrets.
   func sealedSecrets() throws(StoreError) -> [SealedSecret]
-  /// Notes which version a host has.
+  /// Stores the version that a host has.
   func note(_ host: KeyHost) throws(StoreError)
-  /// The hosts that were noted, by name.
+  /// All hosts whose version is stored, in the order of their names.
   func keyHosts() throws(StoreError) -> [KeyHost]
-  /// Forgets a host that is there no more; false if there is none.
+  /// Deletes a host that no longer exists; returns false if it is not stored.
   func forgetHost(named name: String) throws(StoreError) -> Bool
 }

@@ -1,15 +1,16 @@
-// Issues the access token and the refresh token of a session.
+// Issues the access token, the refresh token and the gate tokens of a session.
 //
-// This file decides the claims and the lifetimes (the contract's section 2). `Token` signs them.
+// This file chooses the claims and the lifetimes (the contract's sections 2 and 10). The module
+// `Token` signs them.
 
 package import Accounts
 package import Configuration
 package import Token
 
-/// A token and how long it lives.
+/// A token and its lifetime.
 package struct IssuedToken: Equatable, Sendable {
   package let text: String
-  /// Seconds until it expires.
+  /// The number of seconds until the token expires.
   package let lifetime: Int64
 }
 
@@ -17,9 +18,9 @@ extension KeyStore {
   /// Issues an access token for a session.
   ///
   /// - Parameters:
-  ///   - accountSession: The session as it is stored, and its account.
+  ///   - accountSession: The stored session and its account.
   ///   - now: The time of the request.
-  ///   - settings: Issuer, audience and lifetime.
+  ///   - settings: The issuer, the audience and the lifetime.
   /// - Returns: The token.
   /// - Throws: `TokenError` if it cannot be signed; `RandomError`.
   package func accessToken(
@@ -40,11 +41,11 @@ extension KeyStore {
   /// Issues a gate token of a session for a site.
   ///
   /// - Parameters:
-  ///   - accountSession: The session as it is stored, and its account.
-  ///   - site: The site that it opens.
+  ///   - accountSession: The stored session and its account.
+  ///   - site: The site at which the token counts.
   ///   - now: The time of the request.
-  ///   - settings: Issuer and lifetime.
-  /// - Returns: The token; it lives no longer than its session.
+  ///   - settings: The issuer and the lifetime.
+  /// - Returns: The token, which expires with its session at the latest.
   /// - Throws: `TokenError` if it cannot be signed; `RandomError`.
   package func gateToken(
     for accountSession: AccountSession, to site: Origin, at now: NumericDate,
@@ -60,17 +61,17 @@ extension KeyStore {
     return IssuedToken(text: token, lifetime: expires - now)
   }
 
-  /// The refresh token of a session's live generation.
+  /// Issues the refresh token of a session's live generation.
   ///
-  /// It is a pure function of that generation: sent again, it is the same token byte for byte, so
-  /// any number of tabs converge on one cookie.
+  /// The token is a pure function of the generation. If it is sent again, it is the same byte for
+  /// byte, so that all tabs of a browser get the same cookie.
   ///
   /// - Parameters:
-  ///   - session: The session as it is stored.
+  ///   - session: The stored session.
   ///   - now: The time of the request.
-  ///   - settings: Issuer and lifetime.
+  ///   - settings: The issuer and the lifetime.
   /// - Returns: The token.
-  /// - Throws: `TokenError.signing` if this program holds no secret.
+  /// - Throws: `TokenError.signing` if this program has no secret.
   package func refreshToken(
     of session: Session, at now: NumericDate, under settings: Settings
   ) throws(TokenError) -> IssuedToken {

@@ -2,7 +2,7 @@ import Glibc
 
 /// The environment variables whose names begin with a prefix, sorted by name.
 ///
-/// A name that the environment holds twice is returned twice. Bytes that are not UTF-8 become
+/// If the environment contains a name twice, the result does too. Bytes that are not UTF-8 become
 /// U+FFFD, which no setting allows.
 package func environmentVariables(
   beginning prefix: String

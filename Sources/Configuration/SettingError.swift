@@ -4,19 +4,19 @@ import Text
 package struct SettingError: Error, Equatable {
   package enum Problem: String, Sendable {
     case absent = "is not set"
-    /// No setting has this name.
+    /// There is no setting with this name.
     case unknown = "is unknown"
     case wrong = "is wrong"
   }
 
   package let variable: String
-  /// The value as the line shows it; nil if the variable is not set, or if the value is a secret.
+  /// The value for the line; nil if the variable is not set or the value may be a secret.
   package let value: String?
   package let problem: Problem
-  /// What would be right: values of this variable, or the names of all variables.
+  /// The allowed values, or the names of all variables if the name is unknown.
   package let allowed: String
 
-  /// The error of a wrong value, or of a variable that is not set if the value is nil.
+  /// Makes the error for a wrong value, or, if the value is nil, for a variable that is not set.
   package init(variable: String, value: String?, allowed: String) {
     self.init(variable, value, value == nil ? .absent : .wrong, allowed: allowed)
   }
@@ -28,14 +28,14 @@ package struct SettingError: Error, Equatable {
     self.allowed = allowed
   }
 
-  /// The error of a wrong value that may hold a password.
+  /// The error for a wrong value that may contain a password.
   package static func secret(_ variable: String, allowed: String) -> SettingError {
     SettingError(variable, nil, .wrong, allowed: allowed)
   }
 
-  /// The error of a name that no setting has.
+  /// The error for a name that is not a setting.
   ///
-  /// The value is left out where it may be a secret under a misspelt name.
+  /// The value is left out if it may be a secret with a misspelt name.
   static func unknown(_ variable: String, _ value: String, known: [String]) -> SettingError {
     let words = variable.split(separator: "_")
     let mayBeSecret =

@@ -1,28 +1,28 @@
 import Text
 
-/// One setting: where it may come from, what is allowed, how it is read and shown.
+/// A setting: its sources, its allowed values, and how it is read and shown.
 struct Setting: Sendable {
   enum Source {
-    /// The environment, and the parameters of a request: those only nginx can set.
+    /// The environment, or a parameter of a request, which only nginx can set.
     case anywhere
-    /// The environment alone: paths and secrets.
+    /// The environment alone; paths and secrets come from there.
     case environment
   }
 
   let variable: String
   var source = Source.anywhere
-  /// Whether a wrong value may hold a password, so that no message shows it.
+  /// Whether a value may contain a password, so that no message may show it.
   var isSecret = false
-  /// What is allowed, for the line that refuses a value.
+  /// The allowed values, for the line that refuses a value.
   let allowed: String
-  /// Stores the value; false if it is wrong.
+  /// Stores a value; returns false if it is wrong.
   let read: @Sendable (_ text: String, _ settings: inout Settings) -> Bool
-  /// The value in force, as `config show` prints it.
+  /// Returns the value that is in force, as `config show` prints it.
   let shown: @Sendable (_ settings: Settings) -> String
 }
 
 extension Settings {
-  /// Every setting; a variable that is not in this table is refused.
+  /// All settings; a program refuses a variable that is not in this table.
   static let table: [Setting] = [
     Setting(variable: "TALLYSTICK_STATE", source: .environment, allowed: "an absolute path") {
       text, settings in
@@ -105,14 +105,14 @@ extension Settings {
     },
   ]
 
-  /// Names that only a request has: what nginx says about its server or location.
+  /// The names of parameters that are not settings: nginx describes its server or location by them.
   ///
-  /// Where a program runs as CGI they are in its environment.
+  /// If a program runs as CGI, they are in its environment.
   static let requestVariables: Set = ["TALLYSTICK_SITE", "TALLYSTICK_EMBEDDERS"]
 
   package static let issuerVariable = "TALLYSTICK_ISSUER"
 
-  /// The table by name: every request with parameters of these names looks settings up.
+  /// The table by name, because requests with such parameters look settings up.
   static let settingNamed = Dictionary(uniqueKeysWithValues: table.map { ($0.variable, $0) })
 
   private static func duration(
@@ -150,12 +150,12 @@ extension Settings {
   }
 }
 
-/// Seconds in each unit of a duration, largest first.
+/// The number of seconds in each unit of a duration; the largest unit comes first.
 private let units: [(name: Character, seconds: Int64)] = [
   ("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1),
 ]
 
-/// Reads `90s`, `15m`, `12h` or `7d`; nil for anything else.
+/// The number of seconds in a text such as `90s`, `15m`, `12h` or `7d`; nil for any other text.
 package func wholeSeconds(_ text: String) -> Int64? {
   let digits = text.utf8.dropLast()
   guard let unit = units.first(where: { $0.name == text.last }), (1...12).contains(digits.count),
@@ -164,7 +164,7 @@ package func wholeSeconds(_ text: String) -> Int64? {
   return count * unit.seconds
 }
 
-/// A duration of whole seconds in its largest whole unit, as `wholeSeconds` reads it.
+/// A duration of whole seconds in the largest unit that fits, as `wholeSeconds` reads it.
 private func inLargestUnit(_ duration: Duration) -> String {
   let seconds = duration.components.seconds
   guard seconds != 0, let unit = units.first(where: { seconds.isMultiple(of: $0.seconds) })

@@ -1,17 +1,19 @@
-// What an administrator sets, in environment variables `TALLYSTICK_…`, and per request in
-// parameters of the same names: those only nginx can set, a client's headers arrive as `HTTP_…`.
-// Secrets and paths come from the environment alone.
+// The settings of an administrator.
+//
+// They are environment variables `TALLYSTICK_…`. Parameters of a request with the same names
+// override them; only nginx can set those, because a client's headers arrive as `HTTP_…`. Secrets
+// and paths come from the environment alone.
 
-/// Every setting of the contract, checked.
+/// The settings of the contract's section 6, with valid values.
 package struct Settings: Equatable, Sendable {
-  /// What the names of all variables begin with.
+  /// The beginning of the names of all variables.
   package static let prefix = "TALLYSTICK_"
 
-  /// The directory of `tallystick.db` and `keys/`.
+  /// The directory that contains `tallystick.db` and `keys/`.
   package var state = "/var/lib/tallystick"
-  /// The `iss` claim, the only origin whose pages may change state, and the realm.
+  /// The issuer: the `iss` claim, the realm, and the only origin whose pages may change state.
   package var issuer: Origin
-  /// The `aud` claim, and the only accepted audience: the issuer unless it is set.
+  /// The `aud` claim, and the only accepted audience; the issuer by default.
   package var audience: String {
     get { ownAudience ?? issuer.text }
     set { ownAudience = newValue }
@@ -23,29 +25,30 @@ package struct Settings: Equatable, Sendable {
   /// How long a session on a shared computer lives after its last refresh.
   package var sharedLifetime = Duration.seconds(15 * 60)
   package var reuseWindow = Duration.seconds(10)
-  /// How far clocks may differ when an access token's times are judged.
+  /// The clock difference that is tolerated when the times of an access token are checked.
   package var leeway = Duration.seconds(2)
   package var isRegistrationOpen = false
-  /// Code points.
+  /// The minimum length of a password in code points.
   package var passwordMinimum = 8
-  /// Sessions an account may have.
+  /// The maximum number of sessions of an account.
   package var maximumSessions = 100
   package var allowedOrigins: [Origin] = []
-  /// The sites that may be handed over to, beside the issuer's own origin.
+  /// The sites that a browser may be led to, besides the issuer's own origin.
   package var sites: [SitePattern] = []
-  /// How long a gate cookie opens its site.
+  /// The lifetime of a gate cookie.
   package var gateLifetime = Duration.seconds(12 * 3_600)
   package var logLevel = LogLevel.info
   /// The engine of the store; from the environment alone.
   package var store = StoreSetting.sqlite
-  /// How old what `check` knows of revocations may be; from the environment alone.
+  /// The maximum age of what `check` knows of revocations; from the environment alone.
   package var checkStaleness = Duration.zero
 
   package var database: String { state + "/tallystick.db" }
   package var keys: String { state + "/keys" }
   package var blocklist: String { state + "/blocklist" }
 
-  /// Words of this site that a password must not contain: `auth.example.org` and `example`.
+  /// The names of this site that a password must not contain, such as `auth.example.org` and
+  /// `example`.
   package var siteNames: [String] {
     let labels = issuer.host.split(separator: ".").map(String.init)
     return [issuer.host] + labels.dropLast().suffix(1)
@@ -53,11 +56,10 @@ package struct Settings: Equatable, Sendable {
 
   /// Reads the settings of a program.
   ///
-  /// - Parameter variables: Every variable of the environment that begins with `prefix`.
-  /// - Throws: The first variable that has an unknown name, is needed and not set, has a wrong
-  ///   value, or is named twice.
+  /// - Parameter variables: All environment variables whose names begin with `prefix`.
+  /// - Throws: An error for the first variable that is unknown, missing, wrong or given twice.
   package init(environment variables: [(name: String, value: String)]) throws(SettingError) {
-    // First, because a misspelt name is also a setting that is not set.
+    // Names are checked first: if a name is misspelt, its setting is also missing.
     for (name, value) in variables
     where Settings.settingNamed[name] == nil && !Settings.requestVariables.contains(name) {
       throw .unknown(name, value, known: Settings.table.map(\.variable))
@@ -78,13 +80,13 @@ package struct Settings: Equatable, Sendable {
     }
   }
 
-  /// These settings with what the parameters of one request say.
+  /// The settings of a request, whose parameters override these settings.
   ///
-  /// Parameters of other names are ignored, as are those that name a path or a secret.
+  /// Parameters with unknown names are ignored, and so are those of paths and secrets.
   ///
-  /// - Parameter parameters: The parameters that begin with `prefix`.
-  /// - Returns: The settings of that request.
-  /// - Throws: The first that is wrong or named twice.
+  /// - Parameter parameters: The parameters whose names begin with `prefix`.
+  /// - Returns: The settings of the request.
+  /// - Throws: An error for the first parameter that is wrong or given twice.
   package func overridden(
     by parameters: [(name: String, value: String)]
   ) throws(SettingError) -> Settings {
@@ -111,7 +113,7 @@ package struct Settings: Equatable, Sendable {
     }
   }
 
-  /// Every variable and its value in force.
+  /// All variables and the values that are in force.
   package var rows: [(variable: String, value: String)] {
     Settings.table.map { ($0.variable, $0.shown(self)) }
   }

@@ -1,18 +1,18 @@
-/// One entry of `TALLYSTICK_SITES`: an https origin, or all origins that differ in their first label.
+/// An entry of `TALLYSTICK_SITES`: an https origin, or a pattern for the first label of an origin.
 ///
-/// `https://*.example.org` stands for `https://app.example.org` and `https://a-b.example.org`, not
-/// for `https://example.org` and not for `https://a.b.example.org`. The asterisk stands for exactly
-/// one label, like that of a certificate (RFC 9525 §6.3).
+/// `https://*.example.org` matches `https://app.example.org` and `https://a-b.example.org`, but
+/// neither `https://example.org` nor `https://a.b.example.org`. As in a certificate, the asterisk
+/// matches exactly one label (RFC 9525 §6.3).
 package struct SitePattern: Hashable, Sendable, CustomStringConvertible {
   package let text: String
-  /// What every matching origin ends with: `.example.org:8443`; nil for a single origin.
+  /// The end of every matching origin, such as `.example.org:8443`; nil for a single origin.
   private let suffix: String?
 
   private static let wildcard = "https://*."
 
-  /// Takes the canonical spelling alone; nil for anything else.
+  /// Takes the canonical form; returns nil for any other text.
   ///
-  /// At least one label must follow the asterisk, and not an address.
+  /// At least one label must follow the asterisk, and an IP address must not.
   package init?(_ text: String) {
     self.text = text
     guard text.utf8.starts(with: SitePattern.wildcard.utf8) else {
@@ -27,7 +27,7 @@ package struct SitePattern: Hashable, Sendable, CustomStringConvertible {
 
   package var description: String { text }
 
-  /// Whether an origin is one of those that this entry stands for.
+  /// Whether this entry matches an origin.
   package func matches(_ origin: Origin) -> Bool {
     guard let suffix else { return origin.text.utf8.elementsEqual(text.utf8) }
     let scheme = "https://"
@@ -38,11 +38,11 @@ package struct SitePattern: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension Settings {
-  /// The site of this spelling, if a browser may be handed over to it: the issuer's own origin, or
-  /// one that `TALLYSTICK_SITES` stands for.
+  /// The site with this text if a browser may be led to it, otherwise nil.
   ///
-  /// Only the canonical spelling of an origin counts: another case, a default port, a trailing dot,
-  /// a path or user information makes it unknown.
+  /// Those sites are the issuer's own origin and the origins that `TALLYSTICK_SITES` matches. The
+  /// text must be in canonical form: upper case, a default port, a trailing dot, a path or user
+  /// information make the site unknown.
   package func knownSite(_ text: String) -> Origin? {
     guard let origin = Origin(text),
       origin == issuer || sites.contains(where: { $0.matches(origin) })

@@ -1,15 +1,15 @@
-/// Which engine keeps accounts and sessions, and where: the setting `STORE`.
+/// The setting `STORE`: the engine that keeps accounts and sessions, and its place.
 ///
-/// It comes from the environment alone, and it may hold a password: no message repeats it.
+/// It comes from the environment alone. It may contain a password, so no message repeats it.
 package enum StoreSetting: Equatable, Sendable {
   /// The file in the state directory.
   case sqlite
-  /// A server, as a URI of libpq says it.
+  /// A server; the text is a URI of libpq.
   case postgreSQL(uri: String)
 
-  /// Takes `sqlite` or a URI that begins with `postgresql://`; nil for anything else.
+  /// Takes `sqlite` or a URI that begins with `postgresql://`; returns nil for any other text.
   ///
-  /// What stands behind that, libpq alone understands.
+  /// Only libpq parses the rest of the URI.
   package init?(_ text: String) {
     if text == "sqlite" {
       self = .sqlite
@@ -20,7 +20,7 @@ package enum StoreSetting: Equatable, Sendable {
     }
   }
 
-  /// The setting as it may be shown: user, hosts and database, and neither password nor parameters.
+  /// The setting without secrets: user, hosts and database, but neither password nor parameters.
   package var shown: String {
     guard case .postgreSQL(let uri) = self else { return "sqlite" }
     let rest = uri.utf8.dropFirst(StoreSetting.scheme.utf8.count)
@@ -28,7 +28,7 @@ package enum StoreSetting: Equatable, Sendable {
     let signs = rest.prefix { $0 != UInt8(ascii: "/") }.split(
       separator: at, maxSplits: 1, omittingEmptySubsequences: false)
     let places = signs.count == 2 ? rest[signs[1].startIndex...] : rest
-    // Another one may stand in a password: who knows where that ends.
+    // A password may contain another `@`, and then its end cannot be found.
     guard !places.contains(at) else { return StoreSetting.scheme + "…" }
     let user = signs.count == 2 ? Array(signs[0].prefix { $0 != UInt8(ascii: ":") }) + [at] : []
     let place = places.prefix { $0 != UInt8(ascii: "?") }
@@ -36,7 +36,7 @@ package enum StoreSetting: Equatable, Sendable {
       + (place.count < places.count ? "?…" : "")
   }
 
-  /// Whether it may hold a password, in the place for one or among the parameters.
+  /// Whether the URI may contain a password, before the host or among the parameters.
   package var holdsPassword: Bool {
     guard case .postgreSQL(let uri) = self else { return false }
     let rest = uri.utf8.dropFirst(StoreSetting.scheme.utf8.count)

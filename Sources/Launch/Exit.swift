@@ -1,5 +1,7 @@
-// How a program ends before it serves: one line, and a status that tells a supervisor whether to
-// try again: 100 for a wrong setting (no), 111 for a failing system (yes).
+// The end of a program that cannot serve: one line, and an exit status for the supervisor.
+//
+// Status 100 means a wrong setting, so that a restart is useless. Status 111 means that the system
+// failed, so that a restart may help.
 
 import Accounts
 import CSystem
@@ -7,13 +9,13 @@ import Configuration
 import Glibc
 import System
 
-/// Ends the program, with one line on standard error where there is something to say.
+/// Ends the program, and writes the line, if there is one, to standard error.
 package func exit(_ status: Int32, _ line: String? = nil) -> Never {
   if let line { writeAll(Array("\(programName()): \(line)\n".utf8), to: 2) }
   Glibc.exit(status)
 }
 
-/// The value, or the end of the program with one line that says why there is none.
+/// Returns the value; if computing it fails, ends the program with one line.
 package func orExit<Value: ~Copyable>(_ value: @autoclosure () throws -> Value) -> Value {
   do {
     return try value()
@@ -23,7 +25,7 @@ package func orExit<Value: ~Copyable>(_ value: @autoclosure () throws -> Value) 
   }
 }
 
-/// The exit status and the line of a program that an error ends.
+/// The exit status and the line for a program that ends because of an error.
 package func ending(after error: any Error) -> (status: Int32, line: String) {
   switch error {
   case let error as SettingError: (100, error.line)
@@ -34,15 +36,15 @@ package func ending(after error: any Error) -> (status: Int32, line: String) {
 
 extension FileError: LoggableError {}
 
-/// The name the program was started by.
+/// The name by which the program was started.
 package func programName() -> String {
   let path = CommandLine.arguments.first ?? "tallystick"
   return path.split(separator: "/").last.map(String.init) ?? path
 }
 
-/// Keeps everybody but root from reading a core or the memory of this program, which holds keys.
+/// Makes the memory of this program, which contains keys, readable for root alone.
 ///
-/// T230.
+/// The kernel then writes no core file that another user could read. T230.
 package func hideMemory() {
   _ = ts_hide_memory()
 }

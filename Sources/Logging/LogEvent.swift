@@ -1,4 +1,4 @@
-/// What happened, by the name that stands in the log.
+/// An event, by its name in the log.
 package enum LogEvent: String, Sendable {
   case settingsLoaded = "settings_loaded"
   case stopped = "stopped"

@@ -10,7 +10,7 @@ extension Settings {
   package static func load() -> Settings {
     FastCGI.answerHelp(
       ServeOptions(
-        program: programName(),
+        program: programName(), version: version,
         help: "Settings are environment variables, TALLYSTICK_…; tallystick config show lists them."
       ) { _ in }, arguments: CommandLine.arguments)
     hideMemory()

@@ -1,7 +1,7 @@
-// The SQL of counted guesses and of known networks: rows in, rows out, no decision.
+// The SQL of counted guesses and of known networks. It reads and writes rows, and decides nothing.
 //
-// The functions keep what the protocols in Accounts/AccountStore.swift promise.
-// The tables are made in Schema.swift. The counting is in Accounts/Attempts.swift.
+// The protocols in Accounts/AccountStore.swift describe the functions, and Schema.swift creates the
+// tables. Accounts/Attempts.swift contains the rules of counting.
 
 import Accounts
 

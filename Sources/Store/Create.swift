@@ -11,6 +11,10 @@ import System
 extension SQLiteStore {
   /// Makes a new, empty database that only its owner can read, whatever the umask.
   ///
+  /// In a directory with the setgid bit the directory's group can read and write it, too. Its
+  /// members need not be able to write to the directory: the log and its index are made here, and
+  /// stay.
+  ///
   /// It is built under another name and appears complete: after a crash in the middle there is
   /// none, and the next call starts over.
   ///
@@ -33,7 +37,7 @@ extension SQLiteStore {
     let draft = path + ".new"
     remove(draft, with: ["-journal", "-wal", "-shm"])
     do throws(FileError) {
-      _ = try File.create(draft)
+      _ = try File.create(draft, mode: Directory.modeOfFiles(in: Directory.parent(of: path)))
     } catch {
       throw StoreError(error)
     }
@@ -44,6 +48,7 @@ extension SQLiteStore {
     } catch {
       throw StoreError(error)
     }
+    _ = try SQLiteStore(at: path)
   }
 
   /// Brings a database that an older program made to what this one knows.

@@ -1,12 +1,12 @@
-// The SQL of sessions: rows in, rows out, no decision.
+// The SQL of sessions. It reads and writes rows, and decides nothing.
 //
-// The functions keep what the protocols in Accounts/AccountStore.swift promise.
-// The table is made in Schema.swift. A row that no program of ours would have written is `corrupt`.
+// The protocols in Accounts/AccountStore.swift describe the functions, and Schema.swift creates the
+// table. A row that these programs would never write is reported as `corrupt`.
 
 import Accounts
 
 extension Connection {
-  /// A session with its account: the one read behind every `check`.
+  /// A session and its account; every `check` reads them once.
   func accountSession(of session: SessionID) throws(StoreError) -> AccountSession? {
     try first(
       """
@@ -95,7 +95,7 @@ extension Connection {
   }
 }
 
-/// Reads a session; what no program of ours would have stored is `corrupt`.
+/// Reads a session; values that these programs would never store are reported as `corrupt`.
 private func readSession(
   _ row: Row, _ id: SessionID, from column: Int32
 ) throws(StoreError) -> Session {

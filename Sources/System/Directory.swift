@@ -1,9 +1,9 @@
 package import CSystem
 import Glibc
 
-/// Directories by their path.
+/// Operations on directories by their paths.
 package enum Directory {
-  /// The directory in which a path lies: "/" for "/a", "." for "a".
+  /// The directory that contains a path: "/" for "/a", and "." for "a".
   package static func parent(of path: String) -> String {
     var path = path[...]
     while path.count > 1, path.hasSuffix("/") { path.removeLast() }
@@ -11,11 +11,11 @@ package enum Directory {
     return slash == path.startIndex ? "/" : String(path[..<slash])
   }
 
-  /// Makes a directory with exactly this mode, or gives the mode to the one that is there.
+  /// Makes a directory with exactly this mode, or sets the mode of an existing directory.
   ///
-  /// A link in its place is refused: whoever made it chose another directory.
+  /// A symbolic link at the path is refused, because it may lead to any other directory.
   ///
-  /// - Throws: `FileError` if there is something else or the system refuses.
+  /// - Throws: `FileError` if there is something else at the path, or if the system refuses.
   package static func make(_ path: String, mode: mode_t) throws(FileError) {
     guard unsafe mkdir(path, mode) == 0 || errno == EEXIST else {
       throw .system(path, "cannot be created")
@@ -32,14 +32,43 @@ package enum Directory {
     guard fsync(directory.number) == 0 else { throw .system(path, "cannot be synchronized") }
   }
 
-  /// Whether a directory holds nothing; false if it cannot be read.
+  /// The names in a directory, in no order.
+  ///
+  /// - Throws: `FileError` if it cannot be read.
+  package static func names(in path: String) throws(FileError) -> [String] {
+    guard let stream = unsafe opendir(path) else { throw .system(path, "cannot be read") }
+    defer { unsafe closedir(stream) }
+    var names: [String] = []
+    while let entry = unsafe readdir(stream) {
+      let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+        unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+      }
+      if name != "." && name != ".." { names.append(name) }
+    }
+    return names
+  }
+
+  /// The mode of files in a directory that several users may share.
+  ///
+  /// The setgid bit says so: files made in there belong to the directory's group, which may then
+  /// read and write them. In any other directory they are their owner's alone.
+  ///
+  /// - Parameter path: The directory.
+  /// - Returns: 0660 or 0600; 0600 if it cannot be looked at.
+  package static func modeOfFiles(in path: String) -> mode_t {
+    var info = stat()
+    guard unsafe stat(path, &info) == 0 else { return 0o600 }
+    return info.isShared ? 0o660 : 0o600
+  }
+
+  /// Whether a directory is empty; false if it cannot be read.
   package static func isEmpty(_ directory: borrowing Descriptor) -> Bool {
     let number = unsafe openat(directory.number, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard number >= 0, let stream = unsafe fdopendir(number) else { return false }
     defer { unsafe closedir(stream) }
     var count = 0
     while unsafe readdir(stream) != nil { count += 1 }
-    // Itself and its parent.
+    // An empty directory contains itself and its parent.
     return count == 2
   }
 }

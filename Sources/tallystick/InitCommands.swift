@@ -20,6 +20,9 @@ let initCommands = [
         name: "--words", value: "FILE",
         meaning: "common passwords, one a line; Debian's otherwise"),
       Option(
+        name: "--upgrade",
+        meaning: "only bring a state that is there up to date; nothing to do is no error"),
+      Option(
         name: "--owner", value: "USER",
         meaning: "whom a new state directory belongs to, as root; who owns its parent otherwise"),
     ],
@@ -28,6 +31,7 @@ let initCommands = [
   ) { arguments in
     let settings = try Context.settings()
     let algorithm = try algorithm(arguments.options["--algorithm"]) ?? .es256
+    if arguments.has("--upgrade") { return try upgrade(settings) }
     // Before anything else is looked at, the list of words included: as root it could be read to
     // a service that may not read it.
     let isNew = try Owner.takeOnOrMake(of: settings.state, for: arguments.options["--owner"])
@@ -67,6 +71,22 @@ let initCommands = [
     printLine("created \(settings.state)")
   }
 ]
+
+/// Brings a state that is there up to date, and makes SQLite's log and its index if they are missing.
+private func upgrade(_ settings: Settings) throws {
+  try Owner.takeOn(of: settings.state)
+  switch try conditionOfStore(settings) {
+  case .missing:
+    throw Refused(
+      status: 111, line: "there is no \(settings.storeName); tallystick init creates it")
+  case .outdated(let found, let known):
+    try makeStore(settings)
+    Context.note("init")
+    printLine("brought \(settings.storeName) from schema \(found) to \(known)")
+  case .current:
+    return
+  }
+}
 
 private let debianWords = ["Common", "English"].map { name in
   "/usr/share/perl5/Data/Password/zxcvbn/RankedDictionaries/\(name).pm"

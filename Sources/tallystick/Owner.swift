@@ -85,8 +85,9 @@ enum Owner {
       guard info.st_uid == 0, Directory.isEmpty(made) else {
         throw FileError(path, "was replaced while it was made")
       }
-      guard fchown(made.number, owner, primaryGroup(of: owner) ?? info.st_gid) == 0,
-        fchmod(made.number, 0o700) == 0, fsync(made.number) == 0
+      let shared = sharingGroup(of: owner)
+      guard fchown(made.number, owner, shared ?? primaryGroup(of: owner) ?? info.st_gid) == 0,
+        fchmod(made.number, shared == nil ? 0o700 : 0o2750) == 0, fsync(made.number) == 0
       else { throw .system(path, "cannot be given to \(userName(owner))") }
       return made
     }
@@ -157,6 +158,16 @@ private func knownName(of user: uid_t) -> String? {
 private func primaryGroup(of user: uid_t) -> gid_t? {
   guard let entry = unsafe getpwuid(user) else { return nil }
   return unsafe entry.pointee.pw_gid
+}
+
+/// Whether there is a user of this name.
+func isUser(_ name: String) -> Bool { unsafe getpwnam(name) != nil }
+
+/// The group with which an installed package shares the state; nil for any other owner's.
+private func sharingGroup(of owner: uid_t) -> gid_t? {
+  guard knownName(of: owner) == "tallystick", let entry = unsafe getgrnam("tallystick-store")
+  else { return nil }
+  return unsafe entry.pointee.gr_gid
 }
 
 private func userNumber(_ name: String) throws(Refused) -> uid_t {

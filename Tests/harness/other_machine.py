@@ -54,7 +54,7 @@ class OtherMachine:
         text = re.sub(r"access_log .*;", "access_log DIR/log/machines.log machines;", text)
         folder = self.site.dir / "nginx/tallystick/remote-sites.d"
         folder.mkdir(exist_ok=True)
-        (folder / "app.conf").write_text(f'"CN={NAME} https://{HOST}:{self.site.port}" https://{HOST}:{self.site.port};\n')
+        (folder / "app.conf").write_text(f'https://{HOST}:{self.site.port} "web1.example.org {NAME} web2";\n')
         self.site.add_configuration("remote-issuer.conf", 'log_format machines "$connection $uri $status";\n' + text)
 
     def _configure(self, locations):
@@ -69,7 +69,8 @@ class OtherMachine:
         (self.dir / "site.conf").write_text(site.replace("tallystick/server/https-1.22.conf", used))
         shutil.copy(self.site.dir / "nginx" / used, self.dir / used)
         (self.dir / "nginx.conf").write_text((ROOT / "nginx/nginx.conf").read_text().replace("include tallystick/http.conf;", "").replace("sites/*.conf", "site.conf"))
-        user = re.search(r"^(user .*)?$", (self.site.dir / "nginx/nginx.conf").read_text(), re.M)[0]
+        # The workers of the site, who may connect to its application; none where a normal user starts it.
+        user = "\n".join(re.findall(r"^user .*;", (self.site.dir / "nginx/nginx.conf").read_text(), re.M))
         for path in self.dir.rglob("*.conf"):
             text = path.read_text()
             for old, new in (

@@ -222,7 +222,7 @@ def test_the_running_configuration_is_the_shipped_one_but_for_paths_and_ports(fr
         for old, new in zip(before, after, strict=True):
             if old != new:
                 assert re.match(
-                    r" *(user|pid|error_log|access_log|root|alias|set \$tallystick_site|listen|ssl_certificate|ssl_certificate_key|\w+_temp_path|"
+                    r" *(user|pid|error_log|access_log|root|alias|set \$tallystick_site|proxy_ssl_\w+|listen|ssl_certificate|ssl_certificate_key|\w+_temp_path|"
                     r"include tallystick/server/https|server unix:|upstream tallystick_\w+ +{ server unix:|location / { return 301)", old), old
     text = (fresh.dir / "nginx/sites/example.conf").read_text()
     for shipped_path in ("/run/tallystick/", "/usr/share/tallystick", "/etc/tallystick", "/var/log"):

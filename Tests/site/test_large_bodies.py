@@ -57,18 +57,18 @@ def curl(site, path, version, headers, *options):
     return subprocess.run([str(part) for part in command], capture_output=True, check=True).stdout
 
 
-@pytest.fixture(params=["cookie", "token"])
-def credential(site, alice, request):
-    """What the request brings: of a page's own script, or of a program."""
-    if request.param == "token":
-        return alice.bearer
+@pytest.fixture(params=[("token", "--http1.1"), ("cookie", "--http2")], ids=lambda each: " ".join(each))
+def way(site, alice, request):
+    """(version, headers): of a program, and of a page's own script."""
+    kind, version = request.param
+    if kind == "token":
+        return version, alice.bearer
     visitor = Visitor(site, alice)
     visitor.come_in(HOST)
-    return visitor.cookie(HOST) | {"Origin": visitor.origin(HOST), "Sec-Fetch-Site": "same-origin"}
+    return version, visitor.cookie(HOST) | {"Origin": visitor.origin(HOST), "Sec-Fetch-Site": "same-origin"}
 
 
-@pytest.mark.parametrize("version", ["--http1.1", "--http2"])
-def test_a_gigabyte_goes_up_and_nothing_of_it_is_kept(site, credential, version, tmp_path):
+def test_a_gigabyte_goes_up_and_nothing_of_it_is_kept(site, way, tmp_path):
     path = tmp_path / "gigabyte"
     with path.open("wb") as file:
         file.truncate(GIGABYTE)
@@ -76,16 +76,15 @@ def test_a_gigabyte_goes_up_and_nothing_of_it_is_kept(site, credential, version,
         for at in (0, GIGABYTE // 2, GIGABYTE - 16):
             os.pwrite(file.fileno(), os.urandom(16), at)
     with growth(site) as grown, files_written(site.dir / "nginx/temp") as written:
-        told = json.loads(curl(site, "/upload", version, credential, "-XPOST", "-T", path, "-H", "Expect:"))
+        told = json.loads(curl(site, "/upload", *way, "-XPOST", "-T", path, "-H", "Expect:"))
     with path.open("rb") as file:
         assert told == {"bytes": GIGABYTE, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
     assert not written and max(grown.values()) < ROOM, grown
 
 
-@pytest.mark.parametrize("version", ["--http1.1", "--http2"])
-def test_a_gigabyte_comes_down_and_nothing_of_it_is_kept(site, credential, version):
+def test_a_gigabyte_comes_down_and_nothing_of_it_is_kept(site, way):
     """The client reads slowly at first, so that nginx would have to keep what the application sends."""
     command = ["-o", "/dev/null", "-w", "%{size_download}", "--limit-rate", "400M"]
     with growth(site) as grown, files_written(site.dir / "nginx/temp") as written:
-        assert curl(site, f"/download/{GIGABYTE}", version, credential, *command) == str(GIGABYTE).encode()
+        assert curl(site, f"/download/{GIGABYTE}", *way, *command) == str(GIGABYTE).encode()
     assert not written and max(grown.values()) < ROOM, grown

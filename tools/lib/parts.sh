@@ -16,6 +16,7 @@ routes-postgresql  the routes' tests with the store on a PostgreSQL server
 postgresql         several hosts, fail-over, a pooler, connections that are cut
 readme    the commands of the READMEs, from the READMEs, and what the documents say
 browser   the client and the pages in Chromium
+package   the Debian package, installed on a Debian 12 and a Debian 13 that boot; as root
 fresh     a newcomer's first minutes on a minimal Debian 12 and a minimal Debian 13; as root
 sanitize  the Swift tests with the address and the thread sanitizer
 sizes     how large each program is, what it needs at rest and to start
@@ -190,6 +191,14 @@ part_browser() {
   install_packages chromium fonts-dejavu-core node-axios node-react node-react-dom node-redux node-babel7-runtime
   build_release
   run_pytest browser
+}
+
+part_package() {
+  install_site_packages
+  # systemd-analyze needs no running systemd.
+  install_packages debhelper dpkg-dev fakeroot lintian man-db systemd mmdebstrap e2fsprogs qemu-system-x86
+  build_release
+  run_pytest package
 }
 
 part_fresh() { tools/lib/fresh bookworm trixie; }
