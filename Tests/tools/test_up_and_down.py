@@ -83,6 +83,23 @@ def test_up_starts_everything_and_down_leaves_nothing(state):
     assert again.returncode == 0 and "nothing runs" in again.stdout
 
 
+def test_the_store_may_be_a_server_of_its_own(state):
+    """It is there at the second start, and nothing of it runs or listens on the network in between."""
+    port = free_port()
+    url, body = f"https://localhost:{port}", f'{{"username":"ada","password":"{PASSWORD}"}}'
+    ask = ["curl", "-s", "--cacert", state / "tls/cert.pem", "-H", "Content-Type: application/json", "-d", body, "-o", "/dev/null", "-w", "%{http_code}"]
+    for path, status in (("register", "201"), ("login", "200")):
+        started = up(state, "--port", port, "--store", "postgresql")
+        assert started.returncode == 0, started.stderr
+        assert not (state / "state/tallystick.db").exists()
+        assert run(*ask, f"{url}/auth/{path}").stdout == status
+        assert (state / "pg/.s.PGSQL.5432").exists()
+        ended = run(DOWN, "--state", state)
+        assert ended.returncode == 0 and processes_of(state) == []
+    refused = up(state, "--store", "oracle")
+    assert is_one_line(refused, 100, "--store oracle")
+
+
 def test_the_second_start_keeps_accounts_keys_and_certificate(state):
     port = free_port()
     assert up(state, "--port", port).returncode == 0

@@ -138,7 +138,10 @@ part_client() {
   node --test Tests/browser/unit/*.test.js
 }
 
-part_tools() { run_pytest tools; }
+part_tools() {
+  install_packages postgresql
+  run_pytest tools
+}
 
 part_routes() {
   install_site_packages
