@@ -1,11 +1,14 @@
-/// A stored person.
+import Text
+
+/// A person who can log in.
 package struct Account: Equatable, Sendable {
   package let id: AccountID
   package let username: Username
   package let groups: [Group]
-  /// The token version: a token counts only while its `ver` equals it.
+  /// The token version.
   ///
-  /// It starts at 1 and only rises.
+  /// A token counts only while its `ver` claim equals this number. The version starts at 1 and
+  /// never decreases.
   package let version: Int64
   package let isDisabled: Bool
   package let createdAt: NumericDate
@@ -22,37 +25,39 @@ package struct Account: Equatable, Sendable {
     self.createdAt = createdAt
   }
 
-  /// The account after "sign out everywhere".
+  /// The account after "sign out everywhere": the same account with the next version.
   package var withRaisedVersion: Account {
     Account(
       id: id, username: username, groups: groups, version: version &+ 1, isDisabled: isDisabled,
       createdAt: createdAt)
   }
 
-  /// The account in other groups.
+  /// The same account with other groups.
   package func with(groups: [Group]) -> Account {
     Account(
       id: id, username: username, groups: groups, version: version, isDisabled: isDisabled,
       createdAt: createdAt)
   }
 
-  /// The account, disabled or not.
+  /// The same account, disabled or enabled.
   package func with(isDisabled: Bool) -> Account {
     Account(
       id: id, username: username, groups: groups, version: version, isDisabled: isDisabled,
       createdAt: createdAt)
   }
 
-  /// Whether the account may have sessions and its tokens count, as far as the version goes.
+  /// Whether the account accepts tokens of this version: it is enabled and the version is current.
   package func accepts(version presented: Int64) -> Bool {
     !isDisabled && version == presented
   }
 }
 
-/// An account with what only the routes that verify a password may see.
+/// An account with its password hash.
+///
+/// Only the routes that verify a password may read it.
 package struct Credentials: Equatable, Sendable {
   package let account: Account
-  /// A PHC string.
+  /// The hash as a PHC string.
   package let passwordHash: String
 
   package init(account: Account, passwordHash: String) {
@@ -61,15 +66,15 @@ package struct Credentials: Equatable, Sendable {
   }
 }
 
-/// How a person names themselves: 1 to 64 of `a-z 0-9 . _ - + @`, compared lower-case.
+/// A username: 1 to 64 of the characters `a-z 0-9 . _ - + @`, compared in lower case.
 ///
-/// ASCII only, so that two names that look alike are alike.
+/// Other characters are refused, because different Unicode characters can look the same.
 package struct Username: Hashable, Sendable, CustomStringConvertible {
   package let text: String
 
-  /// Takes a name in either case; nil where another character or length appears.
+  /// Converts a name to lower case.
   ///
-  /// It never trims.
+  /// It does not remove spaces. It returns nil if the name has another character or another length.
   package init?(_ text: String) {
     let lower = asciiLowercased(text)
     guard isName(lower, allowing: "._-+@") else { return nil }
@@ -79,11 +84,13 @@ package struct Username: Hashable, Sendable, CustomStringConvertible {
   package var description: String { text }
 }
 
-/// A group of accounts: 1 to 64 of `a-z 0-9 . _ -`, so that a list of them fits a header.
+/// The name of a group of accounts: 1 to 64 of the characters `a-z 0-9 . _ -`.
+///
+/// The name contains no comma and no space, so that a response header can hold a list of groups.
 package struct Group: Hashable, Sendable, CustomStringConvertible {
   package let text: String
 
-  /// Takes a name in lower case; nil where another character or length appears.
+  /// Returns nil if the name has another character, upper-case letters, or another length.
   package init?(_ text: String) {
     guard isName(text, allowing: "._-") else { return nil }
     self.text = text
@@ -91,13 +98,16 @@ package struct Group: Hashable, Sendable, CustomStringConvertible {
 
   package var description: String { text }
 
-  /// Reads names separated by single commas; nil if one of them is none or stands twice.
+  /// Parses group names that are separated by single commas.
   ///
-  /// The empty text is the empty list.
+  /// An empty text is an empty list.
+  ///
+  /// - Parameter text: The names.
+  /// - Returns: The groups; nil if a name is invalid or appears twice.
   package static func list(_ text: String) -> [Group]? {
     guard !text.isEmpty else { return [] }
     var groups: [Group] = []
-    // By bytes: `check` does this for every request.
+    // This works on bytes, because `check` parses a list for every request.
     for part in text.utf8.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false) {
       guard let group = Group(String(Substring(part))), !groups.contains(group) else {
         return nil
@@ -108,20 +118,9 @@ package struct Group: Hashable, Sendable, CustomStringConvertible {
   }
 }
 
-/// The text with A to Z replaced by a to z, and nothing else changed.
-package func asciiLowercased(_ text: String) -> String {
-  String(
-    decoding: text.utf8.map { byte in
-      (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte | 0x20 : byte
-    }, as: UTF8.self)
-}
-
 private func isName(_ text: String, allowing marks: StaticString) -> Bool {
   (1...64).contains(text.utf8.count)
     && text.utf8.allSatisfy { byte in
-      switch byte {
-      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"): true
-      default: marks.description.utf8.contains(byte)
-      }
+      isLowercaseLetter(byte) || isDigit(byte) || marks.description.utf8.contains(byte)
     }
 }

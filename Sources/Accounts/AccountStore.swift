@@ -1,148 +1,171 @@
-// What a store engine provides: rows, transactions, and the news that a right was taken away.
+// The protocols that a store engine implements: rows, transactions and the revocation mark.
 //
-// An engine knows no rule. Every decision (what a presented refresh token does, who is banned,
-// which sessions end) is made in this module, in the extensions of `AccountStore`, on the rows of
-// one transaction. `Tests/StoreTests` holds the contract suite that any engine must pass.
+// An engine contains no rule. The extensions of `AccountStore` in this module make every decision,
+// for example what a presented refresh token does, who is banned, and which sessions end. They read
+// and write the rows of one transaction. Every engine must pass the tests in `Tests/StoreTests`.
 
-/// Rows as they stand at one moment.
+/// Reads rows as they are at one moment.
 ///
-/// A row that no program of ours would have written is `corrupt`, never a default value: names and
-/// groups become response headers. A reader is valid only inside the body it was given to.
+/// A row that these programs would never write is reported as `corrupt` and never replaced by a
+/// default value, because names and groups become response headers. A reader is valid only inside
+/// the body that receives it.
 package protocol StoreReader {
-  /// The account of this name with its password hash, or nil.
+  /// The account with this name and its password hash, or nil.
   func credentials(named username: Username) throws(StoreError) -> Credentials?
-  /// The account of this identifier with its password hash, or nil.
+  /// The account with this identifier and its password hash, or nil.
   func credentials(of account: AccountID) throws(StoreError) -> Credentials?
-  /// Accounts in the order of their names: at most `limit` of those after a name, or from the first.
+  /// At most `limit` accounts in the order of their names.
+  ///
+  /// They start after the given name, or with the first account if the name is nil.
   func accounts(after name: Username?, limit: Int) throws(StoreError) -> [Account]
-  /// A session, expired or not, with its account, or nil.
+  /// A session and its account, or nil; an expired session is returned too.
   func accountSession(of session: SessionID) throws(StoreError) -> AccountSession?
-  /// All sessions of an account, expired or not, the one inserted last first.
+  /// All sessions of an account, also expired ones; the session that was inserted last comes first.
   func sessions(of account: AccountID) throws(StoreError) -> [Session]
   /// The counter of a key, or nil.
   func counter(_ key: AttemptKey) throws(StoreError) -> AttemptCounter?
-  /// The counters with this name, with this network, with both, or all.
+  /// The counters of this name and of this network; nil matches all names or all networks.
   func counters(
     name: String?, network: String?
   ) throws(StoreError) -> [(key: AttemptKey, counter: AttemptCounter)]
-  /// When the account of this name last logged in from this network, or nil.
+  /// The time when the account with this name last logged in from this network, or nil.
   func lastLogin(
     of username: Username, from network: Network
   ) throws(StoreError) -> NumericDate?
+  /// The networks from which an account has logged in, each with its last login.
+  func logins(
+    of account: AccountID
+  ) throws(StoreError) -> [(network: Network, at: NumericDate)]
 }
 
 /// A transaction that may write.
 ///
-/// It reads what it has written. No other transaction may write between its reads and its commit
-/// what would have changed them (serializable isolation).
+/// Its reads see its own writes. The isolation is serializable: between its reads and its commit no
+/// other transaction may commit a change of the rows that it has read.
 package protocol StoreTransaction: StoreReader {
-  /// Adds an account; false, and nothing added, if its name is taken.
+  /// Adds an account; returns false and adds nothing if the name is taken.
   func insert(_ credentials: Credentials) throws(StoreError) -> Bool
-  /// Replaces the groups, version, flag and password hash of an account that is there.
+  /// Replaces groups, version, disabled flag and password hash of an existing account.
   func update(_ credentials: Credentials) throws(StoreError)
-  /// Deletes an account with its sessions and known networks; false if there is none.
+  /// Deletes an account, its sessions and its known networks; returns false if there is none.
   func delete(_ account: AccountID) throws(StoreError) -> Bool
 
   /// Adds a session.
   func insert(_ session: Session) throws(StoreError)
-  /// Replaces what a refresh or a confirmation changes of a session that is there.
+  /// Replaces the members of an existing session that a refresh or a confirmation changes.
   func update(_ session: Session) throws(StoreError)
-  /// Deletes a session; false if there is none.
+  /// Deletes a session; returns false if there is none.
   func delete(_ session: SessionID) throws(StoreError) -> Bool
-  /// Deletes a session if it is this account's; false if there is none.
+  /// Deletes a session of this account; returns false if the account has no such session.
   func delete(_ session: SessionID, of account: AccountID) throws(StoreError) -> Bool
   /// Deletes all sessions of an account.
   func deleteSessions(of account: AccountID) throws(StoreError)
-  /// Deletes all sessions that end at this time or before it; how many.
+  /// Deletes all sessions that end at this time or earlier, and returns their number.
   func deleteSessions(endingBy time: NumericDate) throws(StoreError) -> Int
-  /// Deletes all sessions last used before this time; how many.
+  /// Deletes all sessions that were last used before this time, and returns their number.
   func deleteSessions(lastUsedBefore time: NumericDate) throws(StoreError) -> Int
+
+  /// Adds a one-time code.
+  func insert(_ handover: Handover) throws(StoreError)
+  /// Deletes the one-time code with this digest, and returns it; nil if there is none.
+  func takeHandover(_ code: String) throws(StoreError) -> Handover?
+  /// Deletes all one-time codes that expired before this time.
+  func deleteHandovers(endingBefore time: NumericDate) throws(StoreError)
 
   /// Adds or replaces a counter.
   func store(_ counter: AttemptCounter, for key: AttemptKey) throws(StoreError)
-  /// Deletes a counter if it is there.
+  /// Deletes a counter, if there is one.
   func deleteCounter(_ key: AttemptKey) throws(StoreError)
 
-  /// Adds a network from which an account logged in, or replaces the time of its last login there.
+  /// Stores the time of an account's last login from a network.
   func storeLogin(
     of account: AccountID, from network: Network, at time: NumericDate
   ) throws(StoreError)
-  /// Deletes all known networks whose last login was before this time.
+  /// Deletes the stored logins that are older than this time.
   func deleteLogins(before time: NumericDate) throws(StoreError)
 
-  /// Notes that this transaction takes a right away: its commit changes the revocation mark.
+  /// Notes that this transaction revokes something: its commit changes the revocation mark.
   func noteRevocation(_ revocation: Revocation) throws(StoreError)
+  /// Deletes the notes of revocations that are older than this time, if the engine keeps notes.
+  ///
+  /// The revocation mark does not change.
+  func deleteRevocations(before time: NumericDate) throws(StoreError)
 }
 
-/// Whose rights a transaction takes away, for an engine that tells other hosts of it.
+/// What a transaction revokes, for an engine that informs other hosts.
 package enum Revocation: Equatable, Sendable {
-  /// Of one session.
+  /// One session.
   case session(SessionID)
-  /// Of all sessions of an account, or what its tokens say of its groups.
+  /// All sessions of an account, or the groups in its tokens.
   case account(AccountID)
-  /// Of sessions that were not listed.
+  /// Sessions that were not listed.
   case anySession
 }
 
-/// The state of a store as far as rights go: between two equal marks no right was taken away.
+/// A value that changes with every revocation.
 ///
-/// Logins and rotations leave it alone.
+/// If two marks are equal, nothing was revoked between them. Logins and rotations do not change the
+/// mark.
 package struct RevocationMark: Hashable, Sendable {
   private let value: Int64
 
-  /// An engine's own value, which changes with every commit that notes a revocation.
+  /// Takes the engine's value, which must change with every commit that notes a revocation.
   package init(_ value: Int64) {
     self.value = value
   }
 }
 
-/// Accounts, sessions and attempts that outlive the process: what an engine provides.
+/// A store of accounts, sessions and attempts: the protocol that an engine implements.
 ///
-/// All methods may be called from any thread and any process.
+/// Any thread of any process may call any method.
 package protocol AccountStore: Sendable {
-  /// Reads rows of one moment.
+  /// Runs a body that reads rows as they are at one moment.
   ///
-  /// - Returns: What the body returned.
-  /// - Throws: What the body threw or what reading met.
+  /// The body must only read: an engine may run it again from the start.
+  ///
+  /// - Returns: The result of the body.
+  /// - Throws: The error of the body or of a read.
   func read<Value>(
     _ body: (any StoreReader) throws(StoreError) -> Value
   ) throws(StoreError) -> Value
 
   /// Runs a body in a transaction.
   ///
-  /// The body does nothing but use its transaction: an engine may run it again from the start,
-  /// after a serialization failure, in a new transaction.
+  /// The body must only use its transaction: after a serialization failure an engine may run it
+  /// again in a new transaction.
   ///
-  /// When it returns, what the body wrote is on the disk; when it throws, nothing was written.
+  /// When this method returns, the writes of the body are on the disk. When it throws, nothing was
+  /// written.
   ///
-  /// - Returns: What the body returned in the run that was committed.
-  /// - Throws: What the body or the commit threw; `busy` where other writers take too long.
+  /// - Returns: The result of the body in the run that was committed.
+  /// - Throws: The error of the body or of the commit; `busy` if other writers take too long.
   func write<Value: Sendable>(
     _ body: @escaping @Sendable (any StoreTransaction) throws(StoreError) -> Value
   ) throws(StoreError) -> Value
 
-  /// Runs a body for each of these items, in a transaction for each, in their order.
+  /// Runs a body once for each item, in the order of the items, each time in its own transaction.
   ///
-  /// Each sees what those before it wrote, and the failure of one leaves the others alone. An
-  /// engine may commit several together, so that they share a sync to the disk. The body may be
-  /// run again, as that of `write`.
+  /// Each transaction sees the writes of those before it. If one fails, the others are not
+  /// affected. An engine may commit several together, so that they share one sync of the disk. As
+  /// with `write`, the body may be run again.
   ///
-  /// - Returns: One result for each item; a success is on the disk.
+  /// - Returns: One result for each item; the writes of a success are on the disk.
   func writeEach<Item: Sendable, Value: Sendable>(
     _ items: [Item],
     _ body: @escaping @Sendable (any StoreTransaction, Item) throws(StoreError) -> Value
   ) -> [Result<Value, StoreError>]
 
-  /// Sessions with their accounts, of one moment; those that are not there are left out.
+  /// Reads sessions and their accounts as they are at one moment.
   ///
-  /// A session that is damaged is a failure of its own, and none of the others'.
+  /// Sessions that do not exist are left out. If one session is damaged, only its own result is a
+  /// failure.
   func accountSessions(
     of sessions: [SessionID]
   ) throws(StoreError) -> [SessionID: Result<AccountSession, StoreError>]
 
-  /// The mark as it stands now: one cheap question for many cached answers.
+  /// Reads the current revocation mark, which tells whether cached decisions are still valid.
   ///
-  /// Whoever asks after a revocation was acknowledged, here or in another process, gets another
-  /// mark than before it.
+  /// This is fast. After any process has acknowledged a revocation, the mark differs from every
+  /// mark that was read before.
   func revocationMark() throws(StoreError) -> RevocationMark
 }

@@ -1,26 +1,29 @@
-// Changing accounts, and the rule which changes take a right away.
+// The administrator's changes of accounts, and the rule that says which changes revoke something.
 
 extension Account {
-  /// Whether tokens, sessions or remembered answers of the account as it was must not be used any
-  /// more, now that it is this one.
+  /// Whether the change from the former account to this one makes its tokens, sessions or cached
+  /// decisions invalid.
   ///
-  /// Groups count in either direction: a remembered answer names them.
+  /// Any change of the groups does, also an added group, because cached decisions contain the
+  /// groups.
   package func revokes(_ former: Account) -> Bool {
     version != former.version || (isDisabled && !former.isDisabled) || groups != former.groups
   }
 }
 
 extension AccountStore {
-  /// Raises the token version and ends every session; the new version, nil if there is none.
+  /// Raises the token version and ends every session.
+  ///
+  /// Returns the new version; nil if there is no such account.
   package func revoke(_ account: AccountID) throws(StoreError) -> Int64? {
     try change(account) { former in
       Credentials(account: former.account.withRaisedVersion, passwordHash: former.passwordHash)
     }?.account.version
   }
 
-  /// Disables or enables; disabling also revokes.
+  /// Disables or enables an account; disabling also ends its sessions.
   ///
-  /// False if there is no such account.
+  /// Returns false if there is no such account.
   package func setDisabled(_ isDisabled: Bool, account: AccountID) throws(StoreError) -> Bool {
     try change(account) { former in
       let current = former.account
@@ -30,9 +33,9 @@ extension AccountStore {
     } != nil
   }
 
-  /// Replaces the groups.
+  /// Replaces the groups of an account.
   ///
-  /// False if there is no such account.
+  /// Returns false if there is no such account.
   package func setGroups(_ groups: [Group], account: AccountID) throws(StoreError) -> Bool {
     try change(account) { former in
       Credentials(
@@ -40,18 +43,18 @@ extension AccountStore {
     } != nil
   }
 
-  /// Replaces the password hash and revokes.
+  /// Replaces the password hash of an account, and ends its sessions.
   ///
-  /// False if there is no such account.
+  /// Returns false if there is no such account.
   package func setPasswordHash(_ hash: String, account: AccountID) throws(StoreError) -> Bool {
     try change(account) { former in
       Credentials(account: former.account.withRaisedVersion, passwordHash: hash)
     } != nil
   }
 
-  /// Deletes an account and all that belongs to it.
+  /// Deletes an account and everything that belongs to it.
   ///
-  /// False if there is none.
+  /// Returns false if there is no such account.
   package func delete(_ account: AccountID) throws(StoreError) -> Bool {
     try write { rows throws(StoreError) in
       guard try rows.delete(account) else { return false }
@@ -60,7 +63,9 @@ extension AccountStore {
     }
   }
 
-  /// Replaces an account by what the change makes of it; the new one, nil if there is none.
+  /// Replaces an account by the result of the change.
+  ///
+  /// Returns the new account; nil if there is no such account.
   private func change(
     _ account: AccountID, _ change: @escaping @Sendable (Credentials) -> Credentials
   ) throws(StoreError) -> Credentials? {
@@ -74,8 +79,10 @@ extension AccountStore {
 }
 
 extension StoreTransaction {
-  /// Stores an account in place of what it was: the sessions of another version end, and a right
-  /// that is taken away is told.
+  /// Replaces an account.
+  ///
+  /// If the version changes, all its sessions are deleted. If the change revokes something, that is
+  /// noted.
   func replace(_ former: Credentials, by new: Credentials) throws(StoreError) {
     try update(new)
     if new.account.version != former.account.version {

@@ -1,25 +1,30 @@
-// How guessing is slowed: by name and network together, by network, and by name.
+// Limits on guessing passwords.
 //
-// A guess counts against three counters. The pair stops one attacker at one account without
-// touching the owner elsewhere; the network stops one attacker who tries many names; the name
-// stops many networks that try one account, but never a network from which the owner has logged
-// in before: so nobody can lock an owner out for good. OWASP ASVS 5.0 6.1.1, 6.3.1.
+// A wrong guess increments three counters:
+//
+// - The counter of name and network stops one attacker at one account. The owner, who uses another
+//   network, is not affected.
+// - The counter of the network stops one attacker who tries many names.
+// - The counter of the name stops many networks that try one account. It never bans a network from
+//   which the owner has logged in before, so nobody can lock an owner out for good.
+//
+// OWASP ASVS 5.0 6.1.1, 6.3.1.
 
-/// Who tries to log in as whom.
+/// A login attempt: the name and the network it comes from.
 package struct Attempt: Equatable, Sendable {
-  /// The name as counted: lower-case and trimmed, so that spellings share one counter.
+  /// The name in lower case without spaces around it, so that all spellings share one counter.
   package let name: String
   package let network: Network
 
-  /// Counts a name as presented, existing or not, well-formed or not.
+  /// Takes a name as the client presented it, which need not be valid or belong to an account.
   package init(presenting name: String, from network: Network) {
     let trimmed = name.utf8.drop(while: isBlank).reversed().drop(while: isBlank).reversed()
-    // Names that cannot exist share one counter, so that they cannot fill the store.
+    // All invalid names share one counter. Otherwise they could fill the store.
     self.name = Username(String(decoding: Array(trimmed), as: UTF8.self))?.text ?? "?"
     self.network = network
   }
 
-  /// The counters this attempt counts against.
+  /// The keys of the counters that this attempt uses.
   package var keys: [AttemptKey] {
     [
       AttemptKey(scope: .pair, name: name, network: network.text),
@@ -33,16 +38,16 @@ private func isBlank(_ byte: UInt8) -> Bool {
   byte == 0x20 || (0x09...0x0d).contains(byte)
 }
 
-/// One counter's key.
+/// The key of a counter.
 package struct AttemptKey: Hashable, Sendable {
   package enum Scope: String, Sendable, CaseIterable {
     case pair, network, name
   }
 
   package let scope: Scope
-  /// The counted name; empty for the scope `network`.
+  /// The name; empty for the scope `network`.
   package let name: String
-  /// The counted network; empty for the scope `name`.
+  /// The network; empty for the scope `name`.
   package let network: String
 
   package init(scope: Scope, name: String, network: String) {
@@ -52,18 +57,20 @@ package struct AttemptKey: Hashable, Sendable {
   }
 }
 
-/// Wrong guesses of late, and the ban they led to.
+/// The number of recent wrong guesses, and the ban that they caused.
 package struct AttemptCounter: Equatable, Sendable {
-  /// Wrong guesses in the current window.
+  /// The number of wrong guesses in the current window.
   package var failures: Int64
   package var windowStartedAt: NumericDate
   package var bannedUntil: NumericDate?
-  /// Wrong guesses since the last right one, over all windows and bans.
+  /// The number of wrong guesses since the last right one, over all windows and bans.
   package var inARow: Int64
-  /// When the last wrong guess was made that no ban refused.
+  /// The time of the last wrong guess that was not refused by a ban.
   package var lastFailedAt: NumericDate
 
-  /// A counter; in one window, all its wrong guesses are in a row and at its start unless told.
+  /// Makes a counter.
+  ///
+  /// By default all its wrong guesses are in a row and happened at the start of the window.
   package init(
     failures: Int64, windowStartedAt: NumericDate, bannedUntil: NumericDate?,
     inARow: Int64? = nil, lastFailedAt: NumericDate? = nil
@@ -75,9 +82,9 @@ package struct AttemptCounter: Equatable, Sendable {
     self.lastFailedAt = lastFailedAt ?? windowStartedAt
   }
 
-  /// The seconds until the ban ends, or nil where there is none.
+  /// The number of seconds until the ban ends, or nil if there is no ban.
   ///
-  /// Never more than a ban's length: a clock set back does not stretch it.
+  /// The number never exceeds the length of a ban, so setting the clock back does not prolong one.
   package func secondsBanned(at now: NumericDate, limit: AttemptLimit) -> Int64? {
     guard let bannedUntil, now < bannedUntil else { return nil }
     return min(bannedUntil - now, (ban(limit) ?? limit.ban).components.seconds)
@@ -96,18 +103,20 @@ package struct AttemptCounter: Equatable, Sendable {
     }
     if next.failures < .max { next.failures += 1 }
     if next.inARow < .max { next.inARow += 1 }
-    // A ban in force is not stretched: its end is the one that the client was told.
+    // A ban is never prolonged, because the client was told when it ends.
     guard next.bannedUntil == nil else { return next }
     next.lastFailedAt = now
     next.bannedUntil = next.ban(limit).map { now + $0 }
     return next
   }
 
-  /// The counter after the right password was given; nil where it is to be deleted.
+  /// The counter after the right password, or nil if the counter must be deleted.
   ///
-  /// The pair is cleared. The network is not: whoever knows one password must not be able to guess
-  /// at others for ever. The name begins a new row, but its window goes on: an owner who logs in
-  /// often must not give an attacker more guesses in an hour.
+  /// - The counter of name and network is deleted.
+  /// - The counter of the network is kept. Otherwise somebody who knows one password could guess at
+  ///   others without limit.
+  /// - In the counter of the name the row ends, but the window continues. Otherwise an owner who
+  ///   logs in often would give an attacker more guesses in an hour.
   package static func succeeding(
     _ counter: AttemptCounter, at now: NumericDate, limit: AttemptLimit
   ) -> AttemptCounter? {
@@ -120,7 +129,7 @@ package struct AttemptCounter: Equatable, Sendable {
     return next.isSpent(at: now, limit: limit) ? nil : next
   }
 
-  /// The length of the ban that the last wrong guess leads to, or nil.
+  /// The length of the ban that the last wrong guess causes, or nil.
   private func ban(_ limit: AttemptLimit) -> Duration? {
     if let carryOver = limit.carryOver {
       if inARow >= carryOver.failures { return carryOver.ban }
@@ -129,16 +138,16 @@ package struct AttemptCounter: Equatable, Sendable {
     return failures >= limit.failures ? limit.ban : nil
   }
 
-  /// Whether the next wrong guess begins a new window.
+  /// Whether the next wrong guess starts a new window.
   private func isWindowOver(at now: NumericDate, limit: AttemptLimit) -> Bool {
     if let bannedUntil { return now >= bannedUntil }
-    // With a carry-over only a pause ends a window, so that no hour has more guesses than allowed:
-    // not even one that lies across the border of two windows.
+    // With a carry-over only a pause ends a window. Otherwise an hour that overlaps two windows
+    // could contain more guesses than one window allows.
     let since = limit.carryOver == nil ? windowStartedAt : lastFailedAt
     return !now.isWithin(limit.window, of: since)
   }
 
-  /// Whether the counter says nothing any more and can be deleted.
+  /// Whether the counter has no effect any more and can be deleted.
   package func isSpent(at now: NumericDate, limit: AttemptLimit) -> Bool {
     guard isWindowOver(at: now, limit: limit) else { return false }
     guard let carryOver = limit.carryOver, inARow > 0 else { return true }
@@ -146,14 +155,14 @@ package struct AttemptCounter: Equatable, Sendable {
   }
 }
 
-/// How many wrong guesses in which time lead to a ban of which length.
+/// A limit: so many wrong guesses within a window cause a ban.
 package struct AttemptLimit: Equatable, Sendable {
   package let failures: Int64
   package let window: Duration
   package let ban: Duration
-  /// What becomes of the guesses in a row after a ban; nil where counting starts anew.
+  /// How wrong guesses in a row count after a ban; nil if counting restarts at zero.
   package let carryOver: CarryOver?
-  /// Whether the right password clears the counter.
+  /// Whether the right password deletes the counter.
   package let isClearedBySuccess: Bool
 
   package init(
@@ -167,11 +176,11 @@ package struct AttemptLimit: Equatable, Sendable {
     self.isClearedBySuccess = isClearedBySuccess
   }
 
-  /// Wrong guesses in a row are carried over a ban, so that each one more bans anew.
+  /// Wrong guesses in a row still count after a ban, so that each further one causes another ban.
   ///
-  /// They are forgotten with the right password, or after a pause as long as the ban here.
+  /// They are forgotten after the right password, or after a pause as long as `ban`.
   package struct CarryOver: Equatable, Sendable {
-    /// From how many in a row on this ban takes the place of the usual one.
+    /// The number of wrong guesses in a row from which on `ban` replaces the usual ban.
     package let failures: Int64
     package let ban: Duration
 
@@ -183,10 +192,10 @@ package struct AttemptLimit: Equatable, Sendable {
 
   /// The limit of each scope.
   ///
-  /// A name: 50 in a row, or 50 with no pause of an hour between, ban it for an hour, and so does
-  /// each one more; 100 in a row ban it for a day, after which counting starts anew. So no hour has
-  /// more than 50 guesses and no row more than 100 (NIST SP 800-63B-4 §3.2.2), and nobody is locked
-  /// out for good.
+  /// For a name, 50 wrong guesses in a row, or 50 without a pause of an hour, cause a ban of one
+  /// hour. Each further one causes another such ban. 100 in a row cause a ban of one day, and then
+  /// counting restarts at zero. So there are at most 50 guesses in any hour and at most 100 in a
+  /// row (NIST SP 800-63B-4 §3.2.2), but nobody is locked out for good.
   package static func of(_ scope: AttemptKey.Scope) -> AttemptLimit {
     switch scope {
     case .pair:

@@ -1,9 +1,9 @@
-// Counting wrong guesses in the store, and the bans they lead to.
+// The stored counters of wrong guesses, and the bans that follow from them.
 
-/// A ban in force, as the administrator sees it.
+/// A ban that is in force, as the administrator sees it.
 package struct Ban: Equatable, Sendable {
   package let key: AttemptKey
-  /// Wrong guesses in the window or in a row, whichever are more.
+  /// The number of wrong guesses in the window or in a row, whichever is larger.
   package let failures: Int64
   package let until: NumericDate
 
@@ -15,16 +15,17 @@ package struct Ban: Equatable, Sendable {
 }
 
 extension Attempt {
-  /// The seconds for which this attempt is banned, by the longest of its bans, or nil.
+  /// The number of seconds for which this attempt is banned, or nil.
   ///
-  /// A ban on the name alone does not hold for a network from which its account has logged in:
-  /// many networks that guess must not lock the owner out of their own.
+  /// If there are several bans, the longest counts. A ban on the name does not apply to a network
+  /// from which the account has logged in: guesses from many networks must not lock the owner out.
   ///
   /// - Parameters:
-  ///   - counters: The counters of this attempt's keys that are stored.
-  ///   - lastLogin: When the account of this name last logged in from this network, or nil.
+  ///   - counters: The stored counters of this attempt's keys.
+  ///   - lastLogin: The time when the account with this name last logged in from this network, or
+  ///     nil.
   ///   - now: The time of the attempt.
-  /// - Returns: The seconds, or nil where no ban holds.
+  /// - Returns: The seconds until the ban ends, or nil if no ban applies.
   package func secondsBanned(
     by counters: [AttemptKey: AttemptCounter], lastLogin: NumericDate?, at now: NumericDate
   ) -> Int64? {
@@ -37,7 +38,7 @@ extension Attempt {
 }
 
 extension StoreReader {
-  /// The seconds for which this attempt is banned, or nil.
+  /// The number of seconds for which this attempt is banned, or nil.
   func secondsBanned(_ attempt: Attempt, at now: NumericDate) throws(StoreError) -> Int64? {
     var counters: [AttemptKey: AttemptCounter] = [:]
     for key in attempt.keys { counters[key] = try counter(key) }
@@ -51,7 +52,7 @@ extension StoreReader {
 }
 
 extension StoreTransaction {
-  /// Notes that an attempt succeeded.
+  /// Updates the counters after the right password.
   func countSuccess(_ attempt: Attempt, at now: NumericDate) throws(StoreError) {
     for key in attempt.keys {
       guard let counter = try counter(key) else { continue }
@@ -65,20 +66,22 @@ extension StoreTransaction {
 }
 
 extension AccountStore {
-  /// The seconds for which this attempt is banned, or nil.
+  /// The number of seconds for which this attempt is banned, or nil.
   package func secondsBanned(
     _ attempt: Attempt, at now: NumericDate
   ) throws(StoreError) -> Int64? {
     try read { rows throws(StoreError) in try rows.secondsBanned(attempt, at: now) }
   }
 
-  /// Counts a wrong guess; the seconds of a ban that was in force already, or nil.
+  /// Counts a wrong guess, unless a ban is already in force.
+  ///
+  /// Returns the number of seconds until that ban ends, or nil if the guess was counted.
   package func countFailure(
     _ attempt: Attempt, at now: NumericDate
   ) throws(StoreError) -> Int64? {
     try write { rows throws(StoreError) in
-      // Whoever is banned learns nothing from this guess, so it counts against nobody: many at
-      // once from one network must not add up to a ban for all the others.
+      // A banned client learns nothing from this guess, so the guess is not counted. Otherwise many
+      // simultaneous guesses at one account would add up to a ban of their whole network.
       if let seconds = try rows.secondsBanned(attempt, at: now) { return seconds }
       for key in attempt.keys {
         let next = AttemptCounter.failing(
@@ -101,7 +104,9 @@ extension AccountStore {
     }
   }
 
-  /// Lifts bans and clears counters: of a name, of a network, or all; how many were in force.
+  /// Deletes the counters of a name, of a network, or all counters, and so lifts their bans.
+  ///
+  /// Returns the number of bans that were in force.
   package func liftBans(
     name: String?, network: String?, at now: NumericDate
   ) throws(StoreError) -> Int {

@@ -1,7 +1,9 @@
-// Ending sessions, and deleting rows that say nothing any more.
+// Ends sessions, and deletes rows that have no effect any more.
 
 extension AccountStore {
-  /// Ends a session, of this account only if one is given; false if there is none.
+  /// Ends a session; if an account is given, only a session of this account.
+  ///
+  /// Returns false if there is no such session.
   package func endSession(
     _ session: SessionID, of account: AccountID?
   ) throws(StoreError) -> Bool {
@@ -17,8 +19,10 @@ extension AccountStore {
     }
   }
 
-  /// Deletes sessions past their end or unused since a date, spent counters, and networks from
-  /// which nobody has logged in for long; how many sessions.
+  /// Deletes sessions that have ended or were last used before a date, counters without effect,
+  /// old logins of networks, and expired one-time codes.
+  ///
+  /// Returns the number of deleted sessions.
   package func prune(
     at now: NumericDate, unusedSince: NumericDate
   ) throws(StoreError) -> Int {
@@ -28,9 +32,12 @@ extension AccountStore {
         try rows.deleteCounter(key)
       }
       try rows.deleteLogins(before: Network.oldestKnownLogin(at: now))
+      try rows.deleteHandovers(endingBefore: now)
+      // Hosts that follow revocations are never an hour behind.
+      try rows.deleteRevocations(before: now + -3_600)
       let ended = try rows.deleteSessions(endingBy: now)
       let unused = try rows.deleteSessions(lastUsedBefore: unusedSince)
-      // Sessions past their end gave no rights; those that are only unused did.
+      // Sessions that have ended were not valid any more. Unused ones may have been.
       if unused > 0 { try rows.noteRevocation(.anySession) }
       return ended + unused
     }

@@ -1,11 +1,13 @@
-/// How the attempt to prove an account's password ended.
+/// The outcome of a guess at the password of an account.
 package enum GuessOutcome: Equatable, Sendable {
-  /// The password is the account's.
+  /// The password is right.
   case right
-  /// It is not, or there is no such account, or the account is disabled; the failure is counted.
-  case wrong
-  /// A ban is in force, or came into force meanwhile: the seconds until it ends.
+  /// The password is wrong, or there is no such account, or the account is disabled.
   ///
-  /// Whether the password was right is not told.
+  /// The guess was counted.
+  case wrong
+  /// A ban is in force, or came into force meanwhile; it ends after this number of seconds.
+  ///
+  /// This does not tell whether the password was right.
   case banned(seconds: Int64)
 }

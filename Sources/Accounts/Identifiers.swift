@@ -1,10 +1,12 @@
-/// The identifier of an account: the `sub` claim; never used again for another account.
+/// The identifier of an account: the `sub` claim.
 ///
-/// RFC 7519 §4.1.2.
+/// It is never reused for another account. RFC 7519 §4.1.2.
 package struct AccountID: Hashable, Sendable, CustomStringConvertible {
   package let text: String
 
-  /// Takes 26 characters of lower-case base32: 128 random bits; nil for anything else.
+  /// Takes 26 characters of lower-case base32, which encode 128 random bits.
+  ///
+  /// It returns nil for any other text.
   package init?(_ text: String) {
     guard isIdentifier(text) else { return nil }
     self.text = text
@@ -15,11 +17,13 @@ package struct AccountID: Hashable, Sendable, CustomStringConvertible {
 
 /// The identifier of a session: the `sid` claim.
 ///
-/// It is no secret: knowing it opens nothing.
+/// It is not a secret: nobody can do anything with it alone.
 package struct SessionID: Hashable, Sendable, CustomStringConvertible {
   package let text: String
 
-  /// Takes 26 characters of lower-case base32: 128 random bits; nil for anything else.
+  /// Takes 26 characters of lower-case base32, which encode 128 random bits.
+  ///
+  /// It returns nil for any other text.
   package init?(_ text: String) {
     guard isIdentifier(text) else { return nil }
     self.text = text
@@ -27,11 +31,11 @@ package struct SessionID: Hashable, Sendable, CustomStringConvertible {
 
   package var description: String { text }
 
-  /// The first characters, enough to find a session in a log.
+  /// The first characters, which are enough to find a session in a log.
   package var prefix: String { String(text.prefix(8)) }
 }
 
-/// Whether a text is 26 characters of lower-case base32, as 16 random bytes are written.
+/// Whether a text is 26 characters of lower-case base32: the encoding of 16 random bytes.
 ///
 /// RFC 4648 §6.
 private func isIdentifier(_ text: String) -> Bool {

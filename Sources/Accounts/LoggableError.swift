@@ -1,6 +1,6 @@
-/// An error that a log line or the administrator's terminal can explain in one line.
+/// An error with an explanation of one line, for the log or the administrator's terminal.
 package protocol LoggableError: Error {
-  /// One line: no capital, no full stop, no secret, no stored value.
+  /// One line without a capital letter, full stop, secret or stored value.
   var reason: String { get }
 }
 

@@ -1,4 +1,4 @@
-/// A point in time: seconds since 1970-01-01T00:00:00Z, without leap seconds.
+/// A point in time: the number of seconds since 1970-01-01T00:00:00Z, without leap seconds.
 ///
 /// RFC 7519 §2 (NumericDate).
 package struct NumericDate: Hashable, Comparable, Sendable {
@@ -13,14 +13,14 @@ package struct NumericDate: Hashable, Comparable, Sendable {
     left.seconds < right.seconds
   }
 
-  /// The date this many seconds later; the ends of the range instead of an overflow.
+  /// The date this many seconds later; an overflow becomes the end of the range.
   package static func + (date: NumericDate, seconds: Int64) -> NumericDate {
     let (sum, overflow) = date.seconds.addingReportingOverflow(seconds)
     guard overflow else { return NumericDate(seconds: sum) }
     return NumericDate(seconds: seconds < 0 ? .min : .max)
   }
 
-  /// The whole seconds from `right` to `left`; the ends of the range instead of an overflow.
+  /// The number of seconds from `right` to `left`; an overflow becomes the end of the range.
   package static func - (left: NumericDate, right: NumericDate) -> Int64 {
     let (difference, overflow) = left.seconds.subtractingReportingOverflow(right.seconds)
     guard overflow else { return difference }
@@ -29,14 +29,14 @@ package struct NumericDate: Hashable, Comparable, Sendable {
 }
 
 extension NumericDate {
-  /// The date this much later, in whole seconds.
+  /// The date this much later; fractions of a second are ignored.
   package static func + (date: NumericDate, duration: Duration) -> NumericDate {
     date + duration.components.seconds
   }
 
-  /// Whether the two dates lie no further apart than `duration`, in either direction.
+  /// Whether the two dates are at most `duration` apart, in either direction.
   ///
-  /// A clock set back must neither open a window for good nor close it on an honest client.
+  /// If the clock is set back, a window must neither stay open forever nor refuse an honest client.
   package func isWithin(_ duration: Duration, of other: NumericDate) -> Bool {
     (self - other).magnitude <= duration.components.seconds.magnitude
   }

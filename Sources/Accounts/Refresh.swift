@@ -1,8 +1,9 @@
-// Presenting a refresh token, and proof that its successor arrived.
+// What happens when a refresh token is presented, and when an access token confirms that its
+// successor has arrived.
 //
 // RFC 6749 §6, RFC 9700 §4.14.2.
 
-/// A verified refresh token, as it was presented.
+/// A verified refresh token in a request.
 package struct Presented: Equatable, Sendable {
   package let session: SessionID
   package let account: AccountID
@@ -19,9 +20,9 @@ package struct Presented: Equatable, Sendable {
   ///   - version: The token's `ver`.
   ///   - generation: The token's `gen`.
   ///   - issuedAt: The token's `iat`.
-  ///   - isBound: Whether the request brought the companion cookie of this session.
-  ///   - time: When it was presented.
-  ///   - reuseWindow: How long a confirmed session still answers the token before the live one.
+  ///   - isBound: Whether the request contains the companion cookie of this session.
+  ///   - time: The time of the request.
+  ///   - reuseWindow: How long a confirmed session still answers the previous token.
   package init(
     session: SessionID, account: AccountID, version: Int64, generation: Int64,
     issuedAt: NumericDate, isBound: Bool, at time: NumericDate, reuseWindow: Duration
@@ -40,13 +41,14 @@ package struct Presented: Equatable, Sendable {
   ///
   /// It reads no clock and changes nothing.
   ///
-  /// - Parameter found: The session of the token as it is stored, nil if there is none.
-  /// - Returns: The decision; the store acts on it in the same transaction.
+  /// - Parameter found: The stored session of the token and its account; nil if there is none.
+  /// - Returns: The decision, which the caller must carry out in the same transaction.
   package func decision(for found: AccountSession?) -> RefreshDecision {
     guard let found, found.accepts(account: account, version: version, at: time) else {
       return .refuse
     }
-    // A sibling site can plant a refresh cookie, but no companion: such a token counts as absent.
+    // A sibling site can plant a refresh cookie, but not the companion cookie. Without it the token
+    // counts as absent.
     guard isBound || !found.session.requiresBinding(tokenIssuedAt: issuedAt) else {
       return .refuse
     }
@@ -61,16 +63,16 @@ package struct Presented: Equatable, Sendable {
 
 /// What a presented refresh token does to its session.
 package enum RefreshDecision: Equatable, Sendable {
-  /// Nothing: the token does not count.
+  /// The token does not count, and the session does not change.
   case refuse
-  /// Nothing: the answer follows from the session as it is stored.
+  /// The session does not change, and the answer follows from it.
   case answer(Rotation, AccountSession)
-  /// Replaces the session by this one.
+  /// The session is replaced by this one.
   case store(Rotation, AccountSession)
-  /// Reuse: ends the session.
+  /// The token was reused: the session ends.
   case end(AccountSession)
 
-  /// The outcome where nothing is to be written, else nil.
+  /// The outcome if the decision writes nothing, otherwise nil.
   fileprivate var withoutWriting: RefreshOutcome? {
     switch self {
     case .refuse: .refused
@@ -80,26 +82,30 @@ package enum RefreshDecision: Equatable, Sendable {
   }
 }
 
-/// How presenting a refresh token ended, committed.
+/// The committed outcome of presenting a refresh token.
 package enum RefreshOutcome: Equatable, Sendable {
-  /// `rotate`, `keep` or `resend`, and the session as it stands now.
+  /// The decision was `rotate`, `keep` or `resend`; the session is as it is stored now.
   case granted(Rotation, AccountSession)
-  /// Reuse: the session has been ended.
+  /// The token was reused, and the session has ended.
   case reuse(AccountSession)
-  /// Unknown, expired, outdated, disabled or without its companion: nothing was touched.
+  /// The token does not count: its session is unknown, has ended or is outdated, its account is
+  /// disabled, or its companion cookie is missing.
+  ///
+  /// Nothing was changed.
   case refused
-  /// The session cannot be read, or the decision cannot be written: nothing was touched.
+  /// The session cannot be read, or the decision cannot be written; nothing was changed.
   case failed(StoreError)
 }
 
 extension AccountStore {
-  /// Presents refresh tokens, one after the other, and stores what the rotation rule says of each.
+  /// Presents refresh tokens one after the other, and stores the decisions about them.
   ///
-  /// - Returns: One outcome for each; the failure of one is none of the others'.
-  /// - Throws: If the sessions cannot be read at all.
+  /// - Returns: One outcome for each token; the failure of one does not affect the others.
+  /// - Throws: An error if no session can be read.
   package func refresh(_ presented: [Presented]) throws(StoreError) -> [RefreshOutcome] {
     guard !presented.isEmpty else { return [] }
-    // Fast path: a refusal and the other tabs of a browser cost one read for all.
+    // Fast path: refused tokens, and tokens from further tabs of a browser, need no transaction
+    // that writes. One read serves all of them.
     let found = try accountSessions(of: presented.map(\.session))
     var outcomes = presented.map { token -> RefreshOutcome? in
       switch found[token.session] {
@@ -111,7 +117,8 @@ extension AccountStore {
     let written = Set(zip(presented, outcomes).filter { $1 == nil }.map(\.0.session))
     guard !written.isEmpty else { return outcomes.compactMap(\.self) }
 
-    // A session that one of them changes is read again for each: it sees those before it.
+    // If one of the tokens changes a session, all tokens of that session are decided again in
+    // transactions, so that each sees the changes of those before it.
     let indices = presented.indices.filter { written.contains(presented[$0].session) }
     let results = writeEach(indices.map { presented[$0] }) { rows, token throws(StoreError) in
       try rows.refresh(token)
@@ -119,16 +126,16 @@ extension AccountStore {
     for (index, result) in zip(indices, results) {
       switch result {
       case .success(let outcome): outcomes[index] = outcome
-      // Nothing was written: a token that needs nothing written is answered all the same.
+      // Nothing was written. A token that needs no write still has its outcome from above.
       case .failure(let error): outcomes[index] = outcomes[index] ?? .failed(error)
       }
     }
     return outcomes.map { $0 ?? .refused }
   }
 
-  /// Notes that access tokens of these generations were seen.
+  /// Stores that access tokens of these generations were seen.
   ///
-  /// - Throws: The first failure; those that did not fail are noted all the same.
+  /// - Throws: The first failure; everything else is stored.
   package func confirm(
     _ seen: [(session: SessionID, generation: Int64)]
   ) throws(StoreError) {
@@ -144,7 +151,7 @@ extension AccountStore {
 }
 
 extension StoreTransaction {
-  /// Decides by the session as it stands in the transaction, and stores the decision.
+  /// Decides what a token does to its session, and stores the result, all in this transaction.
   fileprivate func refresh(_ presented: Presented) throws(StoreError) -> RefreshOutcome {
     switch presented.decision(for: try accountSession(of: presented.session)) {
     case .refuse:

@@ -1,13 +1,13 @@
-/// An answer that denies, as the client sees it: status, wire name, one sentence.
+/// A response that denies a request: its status, its error code and one sentence.
 ///
-/// RFC 6749 §5.2, RFC 6750 §3.1. Why it denies is for the log.
+/// The client sees nothing else; the reason goes to the log. RFC 6749 §5.2, RFC 6750 §3.1.
 package struct Refusal: Error, Equatable, Sendable {
   package let status: Int
-  /// The wire name, the `error` member.
+  /// The error code: the `error` member of the response.
   package let code: String
-  /// One sentence, the `error_description` member.
+  /// One sentence: the `error_description` member of the response.
   package let explanation: String
-  /// Seconds, for `Retry-After`.
+  /// The number of seconds for the header `Retry-After`.
   package let retryAfter: Int64?
 
   package init(_ status: Int, _ code: String, _ explanation: String, retryAfter: Int64? = nil) {
@@ -29,6 +29,9 @@ package struct Refusal: Error, Equatable, Sendable {
 
   package static let crossSite = Refusal(
     403, "cross_site", "The request came from another site.")
+
+  package static let unknownSite = Refusal(
+    403, "unknown_site", "This site is none that one may be led to from here.")
 
   package static let registrationClosed = Refusal(
     403, "registration_closed", "Registration is closed.")
@@ -55,7 +58,7 @@ package struct Refusal: Error, Equatable, Sendable {
     Refusal(422, "weak_password", rule)
   }
 
-  /// Refuses further attempts; the seconds left are at least 1.
+  /// Refuses further attempts for at least one second.
   package static func tooManyAttempts(seconds: Int64) -> Refusal {
     Refusal(
       429, "too_many_attempts", "Too many attempts, try again later.",

@@ -1,27 +1,30 @@
-/// What the refresh token that was presented calls for.
+/// What a presented refresh token causes.
 ///
-/// RFC 9700 §4.14.2; the table of the contract, row by row.
+/// The cases are the rows of the table in the contract's section 2. RFC 9700 §4.14.2.
 package enum Rotation: Equatable, Sendable {
-  /// The live generation: replace it, answer with the next one in a cookie.
+  /// The token is of the live generation: answer with a cookie of the next generation.
   case rotate
-  /// The live generation, in a cookie only a moment ago: a new access token is enough.
+  /// The token is of the live generation, which was sent only a moment ago: answer with an access
+  /// token alone.
   case keep
-  /// The one before, whose successor was lost or went to another tab: the same successor again.
+  /// The token is of the previous generation, and its successor was lost or went to another tab:
+  /// answer with the same successor again.
   case resend
-  /// An older one came back after its successor was seen: a thief or a victim; end the session.
+  /// The token is older than that, or its successor was seen too long ago: end the session, because
+  /// either the owner or a thief uses an old token.
   case reuse
 }
 
 extension Session {
-  /// Decides what a refresh token of this session calls for.
+  /// Decides what a refresh token of this session causes.
   ///
   /// It reads no clock and changes nothing.
   ///
   /// - Parameters:
-  ///   - presented: The generation that the token carries.
+  ///   - presented: The generation in the token.
   ///   - now: The time of the request.
-  ///   - reuseWindow: How long a confirmed session still answers the token before the live one.
-  /// - Returns: The decision; the store acts on it in the same transaction.
+  ///   - reuseWindow: How long a confirmed session still answers the previous token.
+  /// - Returns: The decision, which the caller must carry out in the same transaction.
   ///
   /// RFC 9700 §4.14.2.
   package func rotation(
@@ -29,27 +32,28 @@ extension Session {
   ) -> Rotation {
     switch presented {
     case generation:
-      // The login's own is always rotated: a client that refreshes at once gets its cookie.
-      // A window of zero rotates on every refresh, also within one second.
+      // The first generation is always rotated, so that a client that refreshes at once gets a
+      // cookie. With a window of zero every refresh rotates, also within one second.
       let isFresh = reuseWindow > .zero && now.isWithin(reuseWindow, of: issuedAt)
       return generation > 1 && isFresh ? .keep : .rotate
     case generation - 1 where presented >= 1:
-      // Nobody was seen with the successor: its answer was lost, however long ago.
+      // The successor was never seen: the response that contained it was lost. This is a retry,
+      // however late it comes.
       if confirmed < generation { return .resend }
-      // Another tab: it may have sent this token before the successor last went out unconfirmed.
+      // Another tab may have sent this token before the unconfirmed successor was last sent.
       return now.isWithin(reuseWindow, of: sentAt) ? .resend : .reuse
     default:
       return .reuse
     }
   }
 
-  /// The session after a refresh token was presented, and what to answer.
+  /// Decides what a refresh token of this session causes, and returns the changed session.
   ///
   /// - Parameters:
-  ///   - presented: The generation that the token carries.
+  ///   - presented: The generation in the token.
   ///   - now: The time of the request.
-  ///   - reuseWindow: How long a confirmed session still answers the token before the live one.
-  /// - Returns: The decision and the session to store; on reuse the session is to be ended.
+  ///   - reuseWindow: How long a confirmed session still answers the previous token.
+  /// - Returns: The decision and the session to store; on reuse the session must be ended instead.
   package func presented(
     _ presented: Int64, at now: NumericDate, reuseWindow: Duration
   ) -> (decision: Rotation, session: Session) {
@@ -67,7 +71,7 @@ extension Session {
       session.confirmed = generation
     case .resend:
       session.issuedAt = now
-      // A resend to another tab does not prolong the window, or it would never close.
+      // A resend to another tab does not prolong the window. Otherwise it might never close.
       if confirmed < generation { session.sentAt = now }
       session.lastUsedAt = now
     case .reuse:
@@ -76,9 +80,11 @@ extension Session {
     return (decision, session)
   }
 
-  /// The session after an access token of this generation was seen: proof that it arrived.
+  /// The session after an access token of this generation was seen.
   ///
-  /// - Returns: The session to store, or nil where there is nothing new.
+  /// The access token proves that the response with this generation has arrived.
+  ///
+  /// - Returns: The session to store, or nil if nothing changes.
   package func confirming(generation seen: Int64) -> Session? {
     guard seen == generation, confirmed < seen else { return nil }
     var session = self

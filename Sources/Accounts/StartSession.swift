@@ -1,17 +1,19 @@
-// Starting a session: at registration, at login, at a password change.
+// Starts sessions: at a registration, at a login and at a change of the password.
 
-/// What a login writes.
+/// The data that a login stores.
 package struct Start: Equatable, Sendable {
   package let session: Session
-  /// The attempt that succeeded: its pair counter is cleared, its network remembered.
+  /// The successful attempt: its counter of name and network is deleted, and its network is stored.
   package let attempt: Attempt
-  /// The credentials that were verified; another version in the store is `outdated`.
+  /// The verified credentials; if the stored version differs, the outcome is `outdated`.
   ///
-  /// Another hash of the same version is the same password, hashed anew by another login.
+  /// A different hash with the same version is allowed: another login has upgraded the hash.
   package let verified: Credentials
-  /// A stronger hash of the same password, stored only where the verified one still is.
+  /// A stronger hash of the same password, or nil to keep the stored one.
+  ///
+  /// It is stored only if the verified hash is still the stored one.
   package let newHash: String?
-  /// How many sessions an account may have.
+  /// The maximum number of sessions of an account.
   package let maximumSessions: Int
 
   package init(
@@ -26,13 +28,13 @@ package struct Start: Equatable, Sendable {
   }
 }
 
-/// What a password change writes.
+/// The data that a change of the password stores.
 package struct PasswordChange: Equatable, Sendable {
-  /// The session to start; it carries the raised version already.
+  /// The session to start; it already has the raised version.
   package let session: Session
-  /// The attempt that succeeded: its pair counter is cleared, its network remembered.
+  /// The successful attempt: its counter of name and network is deleted, and its network is stored.
   package let attempt: Attempt
-  /// The credentials that were verified; another version in the store is `outdated`.
+  /// The verified credentials; if the stored version differs, the outcome is `outdated`.
   package let verified: Credentials
   /// The hash of the new password.
   package let newHash: String
@@ -45,28 +47,31 @@ package struct PasswordChange: Equatable, Sendable {
   }
 }
 
-/// How starting a session ended, committed.
+/// The committed outcome of starting a session.
 package enum StartOutcome: Equatable, Sendable {
-  /// The sessions that ended to make room, the one unused longest first.
+  /// The session was started, and these sessions ended to make room.
+  ///
+  /// The session that was unused longest comes first.
   case started(evicted: [SessionID])
-  /// A ban came into force while the password was verified; nothing was started.
+  /// A ban came into force while the password was verified; no session was started.
   case banned(seconds: Int64)
-  /// The account was deleted, disabled or revoked since it was read; nothing was started.
+  /// The account was deleted, disabled or revoked after it was read; no session was started.
   case outdated
 }
 
 extension Session {
-  /// Why this session cannot start for what was verified a moment ago, or nil.
+  /// The reason why this session must not start although the password was verified, or nil.
   ///
-  /// The version says it all: another password raises it. Another hash of the same version is the
-  /// same password, hashed anew by a login at the same moment.
+  /// It compares versions and not hashes, because a change of the password raises the version. A
+  /// different hash with the same version is of the same password: another login at the same time
+  /// has upgraded the hash.
   ///
   /// - Parameters:
   ///   - verified: The account whose password was verified.
-  ///   - current: The same account as it is stored now, nil if it was deleted.
+  ///   - current: The same account as it is stored now; nil if it was deleted.
   ///   - version: The version that the session must have.
-  ///   - secondsBanned: The ban that holds for the attempt now, or nil.
-  /// - Returns: The outcome that takes the place of a start, or nil.
+  ///   - secondsBanned: The number of seconds for which the attempt is banned now, or nil.
+  /// - Returns: The outcome if the session must not start, otherwise nil.
   package func obstacle(
     verified: Account, current: Account?, version: Int64, secondsBanned: Int64?
   ) -> StartOutcome? {
@@ -77,27 +82,27 @@ extension Session {
     return nil
   }
 
-  /// Which sessions of an account end so that one more can start.
+  /// Chooses the sessions of an account that end so that one more can start.
   ///
   /// - Parameters:
-  ///   - sessions: The account's sessions, the one that began last first.
-  ///   - maximum: How many there may be with the one that starts, which is never ended.
+  ///   - sessions: The account's sessions; the one that started last comes first.
+  ///   - maximum: The maximum number of sessions, including the new one.
   ///   - now: The time of the start.
-  /// - Returns: Those that are over by themselves, and those that end for it, the one unused
-  ///   longest first.
+  /// - Returns: The sessions that have expired, and the sessions that end to make room; of the
+  ///   latter the one that was unused longest comes first.
   package static func makingRoom(
     in sessions: [Session], maximum: Int, at now: NumericDate
   ) -> (expired: [SessionID], evicted: [SessionID]) {
-    let expired = sessions.filter { $0.expiresAt <= now }
-    // The sort is stable: of two last used in one second, the one that began first goes first.
-    let live = sessions.filter { now < $0.expiresAt }.sorted { $0.lastUsedAt > $1.lastUsedAt }
+    let expired = sessions.filter { $0.endsAt <= now }
+    // The sort is stable: if two were last used in the same second, the older session ends first.
+    let live = sessions.filter { now < $0.endsAt }.sorted { $0.lastUsedAt > $1.lastUsedAt }
     let evicted = live.dropFirst(max(1, maximum) - 1).reversed()
     return (expired.map(\.id), evicted.map(\.id))
   }
 }
 
 extension AccountStore {
-  /// Creates an account and its first session; false if the name is taken.
+  /// Creates an account and its first session; returns false if the name is taken.
   package func register(
     _ credentials: Credentials, starting session: Session?, network: Network?
   ) throws(StoreError) -> Bool {
@@ -110,7 +115,9 @@ extension AccountStore {
     }
   }
 
-  /// Starts a session for verified credentials, ending those unused longest beyond the maximum.
+  /// Starts a session for verified credentials.
+  ///
+  /// If the account would have too many sessions, those that were unused longest end.
   package func start(_ start: Start, at now: NumericDate) throws(StoreError) -> StartOutcome {
     try write { rows throws(StoreError) in
       let verified = start.verified
@@ -133,7 +140,7 @@ extension AccountStore {
     }
   }
 
-  /// Sets the new hash, raises the version by one, ends every session, starts this one.
+  /// Stores the new hash, raises the version, ends all sessions, and starts this one.
   package func changePassword(
     _ change: PasswordChange, at now: NumericDate
   ) throws(StoreError) -> StartOutcome {
@@ -158,7 +165,7 @@ extension AccountStore {
 }
 
 extension StoreTransaction {
-  /// Starts the session, and notes that the attempt succeeded.
+  /// Stores the session, and updates the counters and the known network of the attempt.
   fileprivate func begin(
     _ session: Session, after attempt: Attempt, at now: NumericDate
   ) throws(StoreError) {
@@ -167,9 +174,10 @@ extension StoreTransaction {
     try remember(attempt.network, of: session.account, at: now)
   }
 
-  /// Remembers that an account has logged in from a network.
+  /// Stores that an account has logged in from a network.
   ///
-  /// Not where no address is known: that would make every such client known to the account.
+  /// An unknown network is not stored. Otherwise the account would know all clients without an
+  /// address.
   fileprivate func remember(
     _ network: Network, of account: AccountID, at now: NumericDate
   ) throws(StoreError) {

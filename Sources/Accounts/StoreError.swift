@@ -1,17 +1,17 @@
-/// What a store cannot do, and why.
+/// The reason why a store cannot be used.
 package enum StoreError: Error, Equatable, Sendable {
-  /// Another writer holds it for longer than a request can wait.
+  /// Another writer holds the store for longer than a request can wait.
   case busy
-  /// No room left on the device.
+  /// There is no space left on the device.
   case full
-  /// It cannot be opened or read: the path and what the system said.
+  /// It cannot be opened or read; the text contains the path and the system's error.
   case unreadable(String)
-  /// Its contents contradict themselves.
+  /// The contents are inconsistent.
   case corrupt(String)
-  /// It was made by a newer program, or by an older one and not migrated yet.
+  /// A newer program made it, or an older program made it and it has not been migrated.
   case schema(found: Int64, known: Int64)
 
-  /// One line for a log: no values that were stored.
+  /// One line for the log, without any stored value.
   package var reason: String {
     switch self {
     case .busy: "store is busy"

@@ -9,7 +9,7 @@
 // cores, and their sessions are read in one transaction.
 
 package import Accounts
-package import Authentication
+import Authentication
 package import Configuration
 package import FastCGI
 package import Logging
@@ -21,7 +21,7 @@ import Wire
 /// Decides what may pass: 204, 401, 403, or 503 where it cannot decide; nothing else.
 package final class AuthRequestResponder: Sendable {
   /// Allows by returning, denies by throwing; nil is a session that is not there.
-  package typealias Decide = @Sendable (Call, VerifiedAccessToken, AccountSession?) throws -> Caller
+  package typealias Decide = @Sendable (Call, VerifiedCredential, AccountSession?) throws -> Permit
 
   private struct State: ~Copyable {
     var cache = DecisionCache()
@@ -105,12 +105,16 @@ package final class AuthRequestResponder: Sendable {
     var responses = [EncodedResponse](repeating: .undecided, count: requests.count)
     var questions: [Question] = []
     for (index, request) in requests.enumerated() {
-      let digest = remembers ? digest(of: request, &state) : nil
+      let presented = PresentedCredential(request.parameters)
+      var digest: Digest256?
+      if remembers, let presented { digest = self.digest(of: request, presented, &state) }
       let known = digest.flatMap { state.cache.find($0, at: time) }
       if let known, known.revocations == revocations {
         responses[index] = known.response
       } else {
-        questions.append(Question(index: index, digest: digest, known: known?.token))
+        questions.append(
+          Question(
+            index: index, presented: presented, digest: digest, credential: known?.credential))
       }
     }
     guard !questions.isEmpty else { return responses }
@@ -131,17 +135,18 @@ package final class AuthRequestResponder: Sendable {
     return responses
   }
 
-  /// The digest of everything that the decision depends on: the token, and each parameter of
-  /// nginx that says something about the policy, by name and length.
+  /// The digest of everything that the decision depends on: the credential, what use of a gate
+  /// cookie the request is, and each parameter of nginx that says something about the policy, by
+  /// name and length.
   ///
-  /// - Returns: nil where there is no single well-formed token: such a request is never allowed.
-  private func digest(of request: Request, _ state: inout State) -> Digest256? {
-    guard case .single(let header) = request.parameters.value("HTTP_AUTHORIZATION"),
-      case .token(let token) = Authorization.bearer(header),
-      token.count <= UnverifiedJWS.maximumByteCount
-    else { return nil }
+  /// - Returns: nil for a token that is too long: such a request is never allowed.
+  private func digest(
+    of request: Request, _ presented: PresentedCredential, _ state: inout State
+  ) -> Digest256? {
+    guard presented.token.count <= UnverifiedJWS.maximumByteCount else { return nil }
     state.input.removeAll(keepingCapacity: true)
-    state.input += token
+    state.input.append(presented.kind)
+    state.input += presented.token
     for prefix: StaticString in ["TALLYSTICK_", "AUTH_REQUIRE"] {
       request.parameters.forEach(beginning: prefix) { name, value in
         state.input.append(part: name)
@@ -175,17 +180,21 @@ private typealias AccountSessions = Result<
 private struct Question {
   /// Its place among the requests.
   let index: Int
+  let presented: PresentedCredential?
   let digest: Digest256?
-  /// The token, if it was verified before.
-  var known: VerifiedAccessToken?
-  /// The request and its bearer token; the refusal, or why nothing can be said.
+  /// The request; nil where its settings are wrong, and nothing can be said.
   var call: Call?
-  var token: Result<VerifiedAccessToken, Refusal>?
+  /// The verified credential, or the refusal; at first only one that was verified before.
+  var credential: Result<VerifiedCredential, Refusal>?
 
-  init(index: Int, digest: Digest256?, known: VerifiedAccessToken?) {
+  init(
+    index: Int, presented: PresentedCredential?, digest: Digest256?,
+    credential: VerifiedCredential?
+  ) {
     self.index = index
+    self.presented = presented
     self.digest = digest
-    self.known = known
+    self.credential = credential.map { .success($0) }
   }
 }
 
@@ -204,44 +213,41 @@ extension AuthRequestResponder {
 
   /// Verifies the tokens that are not known, each once, on all cores.
   private func verify(_ questions: inout [Question]) {
-    var bearers: [(call: Call, token: [UInt8])] = []
-    var bearerOf: [Int?] = []
+    var tokens: [(call: Call, presented: PresentedCredential)] = []
+    var tokenOf: [Int?] = []
     var seen: [Digest256: Int] = [:]
     for place in questions.indices {
-      bearerOf.append(nil)
-      guard let call = questions[place].call else { continue }
-      if let known = questions[place].known {
-        questions[place].token = .success(known)
+      tokenOf.append(nil)
+      let question = questions[place]
+      guard let call = question.call, question.credential == nil else { continue }
+      guard let presented = question.presented else {
+        call.noteMissingToken()
+        questions[place].credential = .failure(.invalidToken)
         continue
       }
-      do throws(Refusal) {
-        let token = try call.bearerToken()
-        if let digest = questions[place].digest, let first = seen[digest] {
-          bearerOf[place] = first
-          continue
-        }
-        if let digest = questions[place].digest { seen[digest] = bearers.count }
-        bearerOf[place] = bearers.count
-        bearers.append((call, token))
-      } catch {
-        questions[place].token = .failure(error)
+      if let digest = question.digest, let first = seen[digest] {
+        tokenOf[place] = first
+        continue
       }
+      if let digest = question.digest { seen[digest] = tokens.count }
+      tokenOf[place] = tokens.count
+      tokens.append((call, presented))
     }
-    let verified = threads.concurrentMap(bearers) { [keys] bearer in
-      Result { () throws(TokenError) in
-        try keys.verify(bearer.token, under: bearer.call.settings, at: bearer.call.time)
-      }
+    let verified = threads.concurrentMap(tokens) { [keys] token in
+      Result { () throws(TokenError) in try keys.verify(token.presented, of: token.call) }
     }
-    for (place, bearer) in bearerOf.enumerated() {
-      guard let bearer, let call = questions[place].call else { continue }
-      questions[place].token = verified[bearer].mapError { call.refusal(of: .token($0)) }
+    for (place, token) in tokenOf.enumerated() {
+      guard let token, let call = questions[place].call else { continue }
+      questions[place].credential = verified[token].mapError { call.refusal(of: .token($0)) }
     }
   }
 
   /// The sessions of the verified tokens, read in one transaction.
   private func accountSessions(of questions: [Question]) -> AccountSessions {
     var sessions = Set<SessionID>()
-    for case .success(let token) in questions.map(\.token) { sessions.insert(token.claims.session) }
+    for case .success(let credential) in questions.map(\.credential) {
+      sessions.insert(credential.session)
+    }
     return Result { () throws(StoreError) in try store.accountSessions(of: Array(sessions)) }
   }
 
@@ -252,18 +258,24 @@ extension AuthRequestResponder {
     _ question: Question, _ accountSessions: AccountSessions,
     _ revocations: RevocationMark
   ) -> (EncodedResponse, Decision?) {
-    guard let call = question.call, let token = question.token else { return (.undecided, nil) }
+    guard let call = question.call, let credential = question.credential else {
+      return (.undecided, nil)
+    }
     do {
       do {
-        let token = try token.get()
-        let caller = try decide(call, token, accountSessions.get()[token.claims.session]?.get())
-        if caller.session.confirming(generation: token.claims.generation) != nil {
-          confirmer.note(caller.session.id, token.claims.generation)
+        let credential = try credential.get()
+        let permit = try decide(call, credential, accountSessions.get()[credential.session]?.get())
+        if let generation = permit.confirmed { confirmer.note(permit.session.id, generation) }
+        let response = Response.allowing(permit).encoded()
+        let decision = question.digest.map { digest in
+          Decision(
+            digest: digest, credential: credential, response: response, revocations: revocations,
+            from: permit.from, until: permit.until)
         }
-        let response = Response.allowing(caller).encoded()
-        return (response, decision(question, call, caller, response, revocations))
+        return (response, decision)
       } catch let refusal as Refusal where refusal.status == 401 || refusal.status == 403 {
-        return (Response.denying(refusal, call).encoded(), nil)
+        let names = refusal.status == 403 || call.sentToken || question.presented != nil
+        return (Response.denying(refusal, call, names: names).encoded(), nil)
       }
     } catch let error as SettingError {
       log.write(.error, .failed, ["reason": .string(error.line)])
@@ -274,17 +286,21 @@ extension AuthRequestResponder {
     }
     return (.undecided, nil)
   }
+}
 
-  private func decision(
-    _ question: Question, _ call: Call, _ caller: Caller, _ response: EncodedResponse,
-    _ revocations: RevocationMark
-  ) -> Decision? {
-    guard let digest = question.digest else { return nil }
-    let claims = caller.token.claims
-    return Decision(
-      digest: digest, token: caller.token, response: response, revocations: revocations,
-      from: claims.issuedAt + -call.settings.leeway.components.seconds,
-      until: min(claims.expires + call.settings.leeway, caller.session.expiresAt))
+extension KeyStore {
+  /// Verifies a credential of either kind, without looking at its session.
+  fileprivate func verify(
+    _ presented: PresentedCredential, of call: Call
+  ) throws(TokenError) -> VerifiedCredential {
+    switch presented {
+    case .bearer(let token):
+      return .access(try verify(Array(token), under: call.settings, at: call.time))
+    case .gate(let token, let use):
+      guard let site = call.site else { throw .audience }
+      return .gate(
+        try verify(gate: Array(token), at: site, under: call.settings, at: call.time), use)
+    }
   }
 }
 
@@ -296,20 +312,26 @@ extension EncodedResponse {
 }
 
 extension Response {
-  fileprivate static func allowing(_ caller: Caller) -> Response {
+  fileprivate static func allowing(_ permit: Permit) -> Response {
     Response(
       status: 204,
       headers: [
-        ("Cache-Control", "no-store"), ("X-Auth-User", caller.account.username.text),
-        ("X-Auth-Subject", caller.account.id.text),
-        ("X-Auth-Session", caller.session.id.text),
-        ("X-Auth-Groups", caller.account.groups.map(\.text).joined(separator: ",")),
+        ("Cache-Control", "no-store"), ("X-Auth-User", permit.account.username.text),
+        ("X-Auth-Subject", permit.account.id.text),
+        ("X-Auth-Session", permit.session.id.text),
+        ("X-Auth-Groups", permit.account.groups.map(\.text).joined(separator: ",")),
       ])
   }
 
-  fileprivate static func denying(_ refusal: Refusal, _ call: Call) -> Response {
-    let names = refusal.status == 403 || call.sentToken
-    return Response(
+  /// A denial with its challenge.
+  ///
+  /// - Parameters:
+  ///   - refusal: Why it denies.
+  ///   - call: The request.
+  ///   - names: Whether the challenge names the error (RFC 6750 §3.1).
+  /// - Returns: The answer.
+  fileprivate static func denying(_ refusal: Refusal, _ call: Call, names: Bool) -> Response {
+    Response(
       status: refusal.status,
       headers: [
         ("Cache-Control", "no-store"),

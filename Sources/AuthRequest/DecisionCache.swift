@@ -6,25 +6,25 @@ import Token
 ///
 /// A class, so that an empty place in the cache costs a word.
 final class Decision: Sendable {
-  /// What was decided about: the whole token, and everything nginx said about the policy.
+  /// What was decided about: the whole credential, and everything that the decision rests on.
   let digest: Digest256
-  /// The token, verified in full.
-  let token: VerifiedAccessToken
+  /// The credential, verified in full.
+  let credential: VerifiedCredential
   /// The answer, ready to be written.
   let response: EncodedResponse
   /// The store's revocation counter under which session and account were read.
   let revocations: RevocationMark
-  /// From when and until when the token's own times and the session's end allow it.
+  /// From when and until when the credential's own times and the session's end allow it.
   let from: NumericDate
   let until: NumericDate
 
   init(
-    digest: Digest256, token: VerifiedAccessToken, response: EncodedResponse,
+    digest: Digest256, credential: VerifiedCredential, response: EncodedResponse,
     revocations: RevocationMark,
     from: NumericDate, until: NumericDate
   ) {
     self.digest = digest
-    self.token = token
+    self.credential = credential
     self.response = response
     self.revocations = revocations
     self.from = from

@@ -1,12 +1,13 @@
-// The one function that decides whether an access token counts. Bearer routes, `check` and the
-// administrator's command ask here, so whatever ends a session ends it everywhere, at the next
-// request.
+// Decides whether an access token or a gate token counts.
+//
+// The routes, `check` and the administrator's command all use these functions. So whatever ends a
+// session ends it everywhere at the next request.
 
 package import Accounts
 package import Configuration
 package import Token
 
-/// Who an access token speaks for: the token, its session and its account, all found good.
+/// The caller of a request: an access token that counts, its session and its account.
 package struct Caller: Sendable {
   package let token: VerifiedAccessToken
   package let accountSession: AccountSession
@@ -15,19 +16,19 @@ package struct Caller: Sendable {
   package var session: Session { accountSession.session }
 }
 
-/// Why an access token does not count; it is for the log, never for the client.
+/// The reason why a token does not count, for the log and never for the client.
 package enum AccessTokenRejection: Error, Equatable, Sendable {
-  /// The signature or a claim does not hold.
+  /// The signature or a claim is wrong.
   case token(TokenError)
-  /// The token's session does not exist any more.
-  case sessionEnded(AccessClaims)
+  /// The session of the token does not exist any more.
+  case sessionEnded(TokenIdentity)
   /// The account is disabled.
-  case accountDisabled(AccessClaims)
-  /// The session is over, the account's version has been raised, or the generation is none that
-  /// the session has issued.
-  case outdated(AccessClaims)
+  case accountDisabled(TokenIdentity)
+  /// The session has ended, the version of the account was raised, or the session has never issued
+  /// this generation.
+  case outdated(TokenIdentity)
 
-  /// One line without anything of the token.
+  /// One line for the log, without any part of the token.
   package var reason: String {
     switch self {
     case .token(let error): error.reason
@@ -37,26 +38,35 @@ package enum AccessTokenRejection: Error, Equatable, Sendable {
     }
   }
 
-  /// The claims of a token that verified; nil where it did not.
-  package var claims: AccessClaims? {
+  /// The subject of the token if its signature and claims are right, otherwise nil.
+  package var identity: TokenIdentity? {
     switch self {
     case .token: nil
-    case .sessionEnded(let claims), .accountDisabled(let claims), .outdated(let claims): claims
+    case .sessionEnded(let identity), .accountDisabled(let identity), .outdated(let identity):
+      identity
     }
   }
 }
 
+/// The account and the session in the claims of a token.
+package struct TokenIdentity: Equatable, Sendable {
+  package let account: AccountID
+  package let session: SessionID
+  /// The token version that the account had when the token was issued.
+  let version: Int64
+}
+
 extension KeyStore {
-  /// Verifies the signature and the claims of an access token, without looking at its session.
+  /// Verifies the signature and the claims of an access token, but not its session.
   ///
   /// - Parameters:
   ///   - token: The compact serialization.
-  ///   - settings: Issuer, audience, leeway and the longest life that is believed.
+  ///   - settings: The issuer, the audience, the leeway and the maximum lifetime.
   ///   - now: The time of the request.
-  ///   - allowingExpired: Whether `exp` may lie in the past: whoever holds an expired token, also
-  ///     one that was issued under a longer lifetime, may still sign out with it.
-  /// - Returns: The token, its claims all held.
-  /// - Throws: The first thing that does not hold.
+  ///   - allowingExpired: Whether `exp` may lie in the past. A client may sign out with an expired
+  ///     token, also if the token was issued with a longer lifetime.
+  /// - Returns: The token.
+  /// - Throws: The first defect.
   package func verify(
     _ token: [UInt8], under settings: Settings, at now: NumericDate, allowingExpired: Bool = false
   ) throws(TokenError) -> VerifiedAccessToken {
@@ -68,22 +78,73 @@ extension KeyStore {
   }
 }
 
-/// Decides whether a verified access token counts: its session lives, its account accepts its
-/// version, and its generation is one that the session has issued.
+extension KeyStore {
+  /// Verifies the signature and the claims of a gate token, but not its session.
+  ///
+  /// - Parameters:
+  ///   - token: The compact serialization.
+  ///   - site: The site at which the token was presented.
+  ///   - settings: The issuer, the leeway and the maximum lifetime.
+  ///   - now: The time of the request.
+  /// - Returns: The token.
+  /// - Throws: The first defect.
+  package func verify(
+    gate token: [UInt8], at site: Origin, under settings: Settings, at now: NumericDate
+  ) throws(TokenError) -> VerifiedGateToken {
+    try verifyGate(
+      token, issuer: settings.issuer.text, site: site.text, at: now, leeway: settings.leeway,
+      maximumLifetime: settings.gateLifetime)
+  }
+}
+
+/// Decides whether a verified access token counts.
+///
+/// It counts if its session lives, its account accepts its version, and the session has issued its
+/// generation.
 ///
 /// - Parameters:
 ///   - token: The verified token.
-///   - accountSession: The session that the token names, as the store has it; nil if there is none.
+///   - accountSession: The stored session of the token and its account; nil if there is none.
 ///   - now: The time of the request.
 /// - Returns: The caller.
-/// - Throws: Why it does not count.
+/// - Throws: The reason why the token does not count.
 package func authenticate(
   _ token: VerifiedAccessToken, _ accountSession: AccountSession?, at now: NumericDate
 ) throws(AccessTokenRejection) -> Caller {
   let claims = token.claims
-  guard let accountSession else { throw .sessionEnded(claims) }
-  guard accountSession.accepts(account: claims.subject, version: claims.version, at: now),
-    accountSession.accepts(generation: claims.generation)
-  else { throw accountSession.account.isDisabled ? .accountDisabled(claims) : .outdated(claims) }
+  let identity = TokenIdentity(
+    account: claims.subject, session: claims.session, version: claims.version)
+  let accountSession = try accept(identity, accountSession, at: now)
+  guard accountSession.accepts(generation: claims.generation) else { throw .outdated(identity) }
   return Caller(token: token, accountSession: accountSession)
+}
+
+/// Decides whether a verified gate token counts.
+///
+/// It counts if its session lives and its account accepts its version.
+///
+/// - Parameters:
+///   - token: The verified token.
+///   - accountSession: The stored session of the token and its account; nil if there is none.
+///   - now: The time of the request.
+/// - Returns: The session and its account.
+/// - Throws: The reason why the token does not count.
+package func authenticate(
+  _ token: VerifiedGateToken, _ accountSession: AccountSession?, at now: NumericDate
+) throws(AccessTokenRejection) -> AccountSession {
+  let claims = token.claims
+  return try accept(
+    TokenIdentity(account: claims.subject, session: claims.session, version: claims.version),
+    accountSession, at: now)
+}
+
+private func accept(
+  _ identity: TokenIdentity, _ accountSession: AccountSession?, at now: NumericDate
+) throws(AccessTokenRejection) -> AccountSession {
+  guard let accountSession else { throw .sessionEnded(identity) }
+  guard accountSession.accepts(account: identity.account, version: identity.version, at: now)
+  else {
+    throw accountSession.account.isDisabled ? .accountDisabled(identity) : .outdated(identity)
+  }
+  return accountSession
 }

@@ -1,9 +1,13 @@
+// Finds the network of a client's address, in the form in which nginx writes addresses.
+//
+// Accounts/Network.swift decides what counts as one client (T131).
+
 package import Accounts
 import CSystem
 import Glibc
 
 extension Network {
-  /// The network of an address as nginx writes it.
+  /// Parses an IPv4 or IPv6 address; any other text gives the unknown network.
   package init(address: String) {
     var bytes = [UInt8](repeating: 0, count: 16)
     let isIPv4 = unsafe bytes.withUnsafeMutableBytes {

@@ -1,28 +1,33 @@
+// Chooses the refresh token that counts if a request has several cookies.
+//
+// The contract's section 3; T144.
+
 package import Accounts
 package import Token
 
-/// Which refresh token a request presents.
+/// The refresh token that a request presents.
 package enum PresentedRefreshToken: Equatable, Sendable {
-  /// None that counts.
+  /// There is no token that counts.
   case none
-  /// One. `isBound` says whether the request brought the binding of its session.
+  /// One token; `isBound` tells whether the request contains the binding of its session.
   case one(VerifiedRefreshToken, isBound: Bool)
-  /// Tokens of several sessions, and no binding that tells which session is the browser's own.
+  /// There are tokens of several sessions, and no binding tells which session is the browser's.
   case several([VerifiedRefreshToken])
 }
 
 extension PresentedRefreshToken {
-  /// Chooses among the refresh tokens of one request; the order of cookies says nothing.
+  /// Chooses among the refresh tokens of a request; the order of the cookies does not matter.
   ///
-  /// With a binding, tokens of other sessions count as absent: somebody planted them. Without
-  /// one, only tokens from before bindings existed can count, which the store decides by the time
-  /// they were issued. Of one session's tokens the newest generation is presented.
+  /// If there is a binding, tokens of other sessions count as absent, because somebody has planted
+  /// them. Without a binding only tokens that are older than bindings can count; the decision then
+  /// depends on the time of issue. Of several tokens of one session the newest generation is
+  /// presented.
   ///
   /// - Parameters:
-  ///   - tokens: The tokens that verified.
+  ///   - tokens: The verified tokens.
   ///   - bindings: The values of the companion cookie; two or more count as none.
-  ///   - bindingOf: The binding of a session.
-  /// - Throws: What `bindingOf` throws.
+  ///   - bindingOf: Returns the binding of a session.
+  /// - Throws: The error of `bindingOf`.
   ///
   /// The contract's section 3; T144.
   package init(
@@ -40,14 +45,13 @@ extension PresentedRefreshToken {
     self = PresentedRefreshToken(newestOf: own, isBound: true)
   }
 
-  /// The same choice among several sessions, once they have been read.
+  /// Chooses among tokens of several sessions in a request without a binding.
   ///
-  /// Without a binding, tokens that need one count as absent; those of one older session may be
-  /// left.
+  /// Tokens that need a binding count as absent. Tokens of one older session may remain.
   ///
   /// - Parameters:
-  ///   - tokens: Tokens of several sessions.
-  ///   - sessions: Those of the sessions that exist.
+  ///   - tokens: The tokens.
+  ///   - sessions: The sessions that exist.
   package init(unboundAmong tokens: [VerifiedRefreshToken], sessions: [SessionID: Session]) {
     let older = tokens.filter { token in
       guard let session = sessions[token.claims.session] else { return false }

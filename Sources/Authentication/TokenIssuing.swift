@@ -1,11 +1,16 @@
+// Issues the access token, the refresh token and the gate tokens of a session.
+//
+// This file chooses the claims and the lifetimes (the contract's sections 2 and 10). The module
+// `Token` signs them.
+
 package import Accounts
 package import Configuration
 package import Token
 
-/// A token and how long it lives.
+/// A token and its lifetime.
 package struct IssuedToken: Equatable, Sendable {
   package let text: String
-  /// Seconds until it expires.
+  /// The number of seconds until the token expires.
   package let lifetime: Int64
 }
 
@@ -13,9 +18,9 @@ extension KeyStore {
   /// Issues an access token for a session.
   ///
   /// - Parameters:
-  ///   - accountSession: The session as it is stored, and its account.
+  ///   - accountSession: The stored session and its account.
   ///   - now: The time of the request.
-  ///   - settings: Issuer, audience and lifetime.
+  ///   - settings: The issuer, the audience and the lifetime.
   /// - Returns: The token.
   /// - Throws: `TokenError` if it cannot be signed; `RandomError`.
   package func accessToken(
@@ -23,7 +28,7 @@ extension KeyStore {
   ) throws -> IssuedToken {
     let session = accountSession.session
     let account = accountSession.account
-    let expires = session.accessExpiry(at: now, lifetime: settings.accessLifetime)
+    let expires = session.expiry(at: now, lifetime: settings.accessLifetime)
     let token = try issue(
       AccessClaims(
         issuer: settings.issuer.text, audience: settings.audience, subject: account.id,
@@ -33,17 +38,40 @@ extension KeyStore {
     return IssuedToken(text: token, lifetime: expires - now)
   }
 
-  /// The refresh token of a session's live generation.
-  ///
-  /// It is a pure function of that generation: sent again, it is the same token byte for byte, so
-  /// any number of tabs converge on one cookie.
+  /// Issues a gate token of a session for a site.
   ///
   /// - Parameters:
-  ///   - session: The session as it is stored.
+  ///   - accountSession: The stored session and its account.
+  ///   - site: The site at which the token counts.
   ///   - now: The time of the request.
-  ///   - settings: Issuer and lifetime.
+  ///   - settings: The issuer and the lifetime.
+  /// - Returns: The token, which expires with its session at the latest.
+  /// - Throws: `TokenError` if it cannot be signed; `RandomError`.
+  package func gateToken(
+    for accountSession: AccountSession, to site: Origin, at now: NumericDate,
+    under settings: Settings
+  ) throws -> IssuedToken {
+    let session = accountSession.session
+    let expires = session.expiry(at: now, lifetime: settings.gateLifetime)
+    let token = try issue(
+      GateClaims(
+        issuer: settings.issuer.text, site: site.text, subject: accountSession.account.id,
+        session: session.id, version: session.version, issuedAt: now, expires: expires,
+        tokenID: try Random.identifier()))
+    return IssuedToken(text: token, lifetime: expires - now)
+  }
+
+  /// Issues the refresh token of a session's live generation.
+  ///
+  /// The token is a pure function of the generation. If it is sent again, it is the same byte for
+  /// byte, so that all tabs of a browser get the same cookie.
+  ///
+  /// - Parameters:
+  ///   - session: The stored session.
+  ///   - now: The time of the request.
+  ///   - settings: The issuer and the lifetime.
   /// - Returns: The token.
-  /// - Throws: `TokenError.signing` if this program holds no secret.
+  /// - Throws: `TokenError.signing` if this program has no secret.
   package func refreshToken(
     of session: Session, at now: NumericDate, under settings: Settings
   ) throws(TokenError) -> IssuedToken {

@@ -55,3 +55,32 @@ static inline void ts_sha256(const unsigned char *bytes, size_t count, unsigned 
 static inline int ts_make_table(EC_GROUP *curve, BN_CTX *context) {
   return EC_GROUP_precompute_mult(curve, context);
 }
+
+// AES-256-GCM with a nonce of 12 bytes and a tag of 16; 1 if it succeeded.
+static inline int ts_seal(
+    const unsigned char *key, const unsigned char *nonce, const unsigned char *name, size_t name_count,
+    const unsigned char *secret, size_t count, unsigned char *sealed, unsigned char *tag) {
+  int written = 0, last = 0;
+  EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
+  int done = context && EVP_EncryptInit_ex(context, EVP_aes_256_gcm(), NULL, key, nonce) == 1 &&
+             EVP_EncryptUpdate(context, NULL, &written, name, (int)name_count) == 1 &&
+             EVP_EncryptUpdate(context, sealed, &written, secret, (int)count) == 1 &&
+             EVP_EncryptFinal_ex(context, sealed + written, &last) == 1 &&
+             EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_GET_TAG, 16, tag) == 1;
+  EVP_CIPHER_CTX_free(context);
+  return done;
+}
+
+static inline int ts_open(
+    const unsigned char *key, const unsigned char *nonce, const unsigned char *name, size_t name_count,
+    const unsigned char *sealed, size_t count, const unsigned char *tag, unsigned char *secret) {
+  int written = 0, last = 0;
+  EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
+  int done = context && EVP_DecryptInit_ex(context, EVP_aes_256_gcm(), NULL, key, nonce) == 1 &&
+             EVP_DecryptUpdate(context, NULL, &written, name, (int)name_count) == 1 &&
+             EVP_DecryptUpdate(context, secret, &written, sealed, (int)count) == 1 &&
+             EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_SET_TAG, 16, (void *)tag) == 1 &&
+             EVP_DecryptFinal_ex(context, secret + written, &last) == 1;
+  EVP_CIPHER_CTX_free(context);
+  return done;
+}

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/timex.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,6 +23,10 @@
 // accept4 hides behind _GNU_SOURCE. Setting it here would give the types that Swift's Glibc module
 // imports, too, a second and different form, and no file could import both.
 extern int accept4(int, struct sockaddr *, socklen_t *, int);
+
+// memfd_create hides there too. MFD_CLOEXEC is 1.
+extern int memfd_create(const char *, unsigned int);
+static const unsigned int ts_memfd_cloexec = 1;
 
 // O_PATH hides behind _GNU_SOURCE too.
 static const int ts_o_path = __O_PATH;

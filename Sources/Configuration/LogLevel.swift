@@ -1,4 +1,4 @@
-/// How much is logged; security events are `info`.
+/// The level of an event in the log; security events have the level `info`.
 package enum LogLevel: String, Sendable, Comparable {
   case debug, info, warning, error
 

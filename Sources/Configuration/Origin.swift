@@ -1,13 +1,17 @@
-/// An https origin in its canonical spelling: `https://host` or `https://host:port`.
+import Text
+
+/// An https origin in its canonical form: `https://host` or `https://host:port`.
 ///
-/// RFC 6454 §6.2. Canonical means lower-case, no default port, no path: what a browser sends in
-/// `Origin`, so that comparing bytes is comparing origins.
+/// The canonical form is in lower case and has neither the default port nor a path. Browsers send
+/// this form in `Origin`, so that two origins are equal if their bytes are. RFC 6454 §6.2.
 package struct Origin: Hashable, Sendable, CustomStringConvertible {
   package let text: String
   /// The host without its port; an IPv6 address in brackets.
   package let host: String
+  /// The port; 443 where the text names none.
+  package let port: Int
 
-  /// Takes the canonical spelling alone; nil for anything else.
+  /// Takes the canonical form; returns nil for any other text.
   package init?(_ text: String) {
     let scheme = "https://"
     guard text.utf8.count <= 255, text.utf8.starts(with: scheme.utf8) else { return nil }
@@ -18,26 +22,35 @@ package struct Origin: Hashable, Sendable, CustomStringConvertible {
       ? rest.firstIndex(of: UInt8(ascii: "]")).map { $0 + 1 }
       : rest.firstIndex(of: UInt8(ascii: ":")) ?? rest.count
     guard let hostEnd, Origin.isHost(rest[..<hostEnd], bracketed: isBracketed) else { return nil }
+    var port = 443
     if hostEnd < rest.count {
-      let port = String(decoding: rest[(hostEnd + 1)...], as: UTF8.self)
-      guard rest[hostEnd] == UInt8(ascii: ":"), let number = UInt16(port), number > 0,
-        number != 443, String(number) == port
+      let digits = String(decoding: rest[(hostEnd + 1)...], as: UTF8.self)
+      guard rest[hostEnd] == UInt8(ascii: ":"), let number = UInt16(digits), number > 0,
+        number != 443, String(number) == digits
       else { return nil }
+      port = Int(number)
     }
+    self.port = port
     self.text = text
     host = String(decoding: rest[..<hostEnd], as: UTF8.self)
   }
 
   package var description: String { text }
 
-  /// The host itself and the domains above it that a cookie could name, the longest first.
+  /// Whether the host is an IP address; a name whose last label is a number counts as one.
   ///
-  /// A sibling can plant a cookie for any of them. None for an address or a single label.
+  /// WHATWG URL §3.5 (ends in a number).
+  package var isAddress: Bool {
+    host.utf8.first == UInt8(ascii: "[")
+      || host.split(separator: ".").last?.utf8.allSatisfy(isDigit) ?? false
+  }
+
+  /// The host and the domains above it that a cookie could name; the longest comes first.
+  ///
+  /// A sibling can plant a cookie for each of them. An IP address and a single label have none.
   package var cookieDomains: [String] {
     let labels = host.split(separator: ".", omittingEmptySubsequences: false)
-    guard labels.count >= 2, let last = labels.last, !last.utf8.allSatisfy(isDigit),
-      !host.utf8.starts(with: "[".utf8)
-    else { return [] }
+    guard labels.count >= 2, !isAddress else { return [] }
     return (0...(labels.count - 2)).map { labels[$0...].joined(separator: ".") }
   }
 
@@ -54,14 +67,8 @@ package struct Origin: Hashable, Sendable, CustomStringConvertible {
         (1...63).contains(label.count) && label.first != UInt8(ascii: "-")
           && label.last != UInt8(ascii: "-")
           && label.allSatisfy { byte in
-            isDigit(byte) || byte == UInt8(ascii: "-")
-              || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
+            isDigit(byte) || isLowercaseLetter(byte) || byte == UInt8(ascii: "-")
           }
       }
   }
-}
-
-/// Whether a byte is an ASCII digit.
-package func isDigit(_ byte: UInt8) -> Bool {
-  (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
 }

@@ -4,6 +4,7 @@
 // libfcgi's fcgiapp has no CGI emulation, so this file implements it.
 
 import Glibc
+import System
 
 /// Answers the request that the environment describes.
 func answerCGI(_ options: ServeOptions, _ handler: BatchHandler) {

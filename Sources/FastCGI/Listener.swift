@@ -7,6 +7,7 @@
 
 import CSystem
 import Glibc
+import System
 
 /// A socket that accepts connections.
 ///
@@ -104,7 +105,7 @@ private func removeStaleSocket(_ path: String, _ address: inout sockaddr_un) thr
   guard status.st_mode & S_IFMT == S_IFSOCK else {
     throw SystemError("listen at", path, code: ENOTSOCK)
   }
-  let probe = try Descriptor(
+  let probe = try opened(
     socket(AF_UNIX, streamSocket(SOCK_CLOEXEC, SOCK_NONBLOCK), 0), "socket")
   guard connectUnix(probe.number, &address) != 0 else {
     throw SystemError("listen at", path, code: EADDRINUSE)

@@ -4,6 +4,8 @@
 // auth_request lets the request pass. For the same reason no header may contain a byte that could
 // end the header block early: such a response is replaced by a 500 without headers or body.
 
+import Text
+
 /// The response to one request.
 package struct Response: Sendable {
   package var status: Int
@@ -112,7 +114,7 @@ private func isFieldValue(_ text: String) -> Bool {
 
 private func isName(_ name: String, _ lowerCase: StaticString) -> Bool {
   name.utf8.count == lowerCase.utf8CodeUnitCount
-    && name.lowercased() == "\(lowerCase)"
+    && asciiLowercased(name.utf8).elementsEqual(lowerCase.description.utf8)
 }
 
 /// The reason phrase of a status (RFC 9110 §15); for an unknown status the name of its class.

@@ -5,6 +5,7 @@
 
 import CSystem
 import Glibc
+import System
 import Threads
 
 /// Exit statuses.
@@ -49,6 +50,7 @@ package func serve(
     exit(0)
   }
   options.threads = command.threads ?? options.threads
+  options.exitTimeout = command.idle.map { .seconds($0) }
   // If a peer hangs up, only its connection must end.
   signal(SIGPIPE, SIG_IGN)
 
@@ -84,12 +86,19 @@ package func isGateway(arguments: [String]) -> Bool {
   arguments.count == 1 && !isListening(STDIN_FILENO)
 }
 
-/// Prints the help and exits, if the command line contains `--help`.
+/// Prints the help or the version and exits, if the command line contains `--help` or `--version`.
 ///
-/// Programs call this before they read their settings, which a user who asks for help may not have.
+/// Programs call this before they read their settings, which a user who asks may not have.
 package func answerHelp(_ options: ServeOptions, arguments: [String]) {
-  guard arguments.dropFirst().contains("--help") else { return }
-  writeAll(Array(helpText(options).utf8), to: STDOUT_FILENO)
+  let text: String
+  if arguments.dropFirst().contains("--help") {
+    text = helpText(options)
+  } else if arguments.dropFirst().contains("--version") {
+    text = "\(options.program) (tallystick) \(options.version)\n"
+  } else {
+    return
+  }
+  writeAll(Array(text.utf8), to: STDOUT_FILENO)
   exit(0)
 }
 

@@ -1,5 +1,7 @@
 // The command line of every route's program.
 
+import Text
+
 /// An invalid command line.
 struct UsageError: Error, Equatable {
   let message: String
@@ -10,6 +12,8 @@ struct ServeCommand: Equatable {
   var socket: String?
   var threads: Int?
   var processes = 1
+  /// The time without a connection after which the program exits, in seconds.
+  var idle: Int?
   /// Set by a supervisor for its workers.
   var worker: Worker?
   var help = false
@@ -31,12 +35,15 @@ struct ServeCommand: Equatable {
         help = true
         continue
       }
-      guard ["--socket", "--threads", "--processes", "--worker"].contains(name) else {
+      guard ["--socket", "--threads", "--processes", "--idle", "--worker"].contains(name) else {
         throw UsageError(message: "unknown option \(quoted(argument))")
       }
       guard let value = parts.count == 2 ? String(parts[1]) : rest.popFirst(), !value.isEmpty
       else { throw UsageError(message: "\(name) needs a value") }
       try set(name, value)
+    }
+    guard idle == nil || (socket == nil && processes == 1) else {
+      throw UsageError(message: "--idle is for one process on a socket that it inherits")
     }
   }
 
@@ -52,6 +59,7 @@ struct ServeCommand: Equatable {
     case "--socket": socket = value
     case "--threads": threads = try number(name, value, 1...1_000)
     case "--processes": processes = try number(name, value, 1...64)
+    case "--idle": idle = try number(name, value, 1...86_400)
     default:
       worker = Worker(rawValue: value)
       if worker == nil {
@@ -71,12 +79,6 @@ struct ServeCommand: Equatable {
   }
 }
 
-/// Quotes a text for a message of one line, without its control characters.
-private func quoted(_ text: String) -> String {
-  let visible = text.unicodeScalars.filter { $0.value >= 0x20 && $0.value != 0x7f }
-  return "'\(String(String.UnicodeScalarView(visible)))'"
-}
-
 func helpText(_ options: ServeOptions) -> String {
   var lines = [
     "usage: \(options.program) [--socket PATH] [OPTION]...",
@@ -92,6 +94,9 @@ func helpText(_ options: ServeOptions) -> String {
     lines.append("  --threads N      requests worked on at once by each (\(options.threads))")
   }
   lines += [
+    "  --idle SECONDS   exit after this time without a connection, for systemd, which keeps the",
+    "                   inherited socket and starts the program for the next request",
+    "  --version        the version",
     "  --help           this text",
     "",
     "SIGTERM finishes the requests under way. Exit status: 0, 100 wrong use, 111 failing system.",

@@ -41,14 +41,20 @@ package struct ServeOptions: Sendable {
   package var requestTimeout: Duration
   /// The idle timeout of a kept connection.
   package var idleTimeout: Duration
+  /// The time without any connection after which the program exits; nil to stay.
+  ///
+  /// Only for an inherited socket: whoever holds it starts the program again for the next request.
+  package var exitTimeout: Duration?
   /// Additional lines for `--help`.
   package var help: String
+  /// The answer to `--version`.
+  package var version: String
 
   package init(
     program: String, threads: Int = 8, maximumBody: Int = 16_384, kind: Kind = .threads,
     maximumParameters: Int = 65_536, excessStatus: Int = 400, maximumConnections: Int = 4_096,
     requestTimeout: Duration = .seconds(10), idleTimeout: Duration = .seconds(75),
-    help: String = "",
+    version: String = "", help: String = "",
     log: @escaping @Sendable (ServeEvent) -> Void
   ) {
     self.program = program
@@ -61,6 +67,8 @@ package struct ServeOptions: Sendable {
     self.maximumConnections = maximumConnections
     self.requestTimeout = requestTimeout
     self.idleTimeout = idleTimeout
+    exitTimeout = nil
+    self.version = version
     self.help = help
   }
 }

@@ -7,6 +7,7 @@
 
 import CSystem
 import Glibc
+import System
 
 /// Starts the worker processes of one socket, and restarts them.
 struct Supervisor: ~Copyable {

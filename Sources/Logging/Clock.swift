@@ -2,7 +2,7 @@ package import Accounts
 import CSystem
 import Glibc
 
-/// The wall clock: the only place that reads it.
+/// The wall clock; no other code reads it.
 package enum Clock {
   package static func now() -> NumericDate {
     var time = timespec()
@@ -11,7 +11,7 @@ package enum Clock {
   }
 }
 
-/// A date as RFC 3339 §5.6 writes it, in UTC: `2026-01-02T03:04:05Z`.
+/// A date in UTC in the format of RFC 3339 §5.6, such as `2026-01-02T03:04:05Z`.
 package func timestamp(_ date: NumericDate) -> String {
   var seconds = time_t(date.seconds)
   var parts = unsafe tm()

@@ -1,12 +1,15 @@
-// One JSON object a line on standard error: time, program, event, then what the event is about.
-// Never a secret: no token, no password, no cookie, no hash. Accounts and sessions by identifier,
-// a session by its first characters. Control characters cannot get out of their string.
+// The log: lines of JSON on standard error.
+//
+// Each line is one object with the time, the program, the event and its details. It never contains
+// a secret, such as a token, a password, a cookie or a hash. It names accounts by their
+// identifiers, and sessions by the first characters of theirs. JSON escapes control characters, so
+// a text that a client chose cannot add a line.
 
 package import Configuration
-import FastCGI
+import System
 package import Wire
 
-/// Writes log lines of one program.
+/// Writes the log lines of a program.
 package struct Log: Sendable {
   package let program: String
   package let level: LogLevel
@@ -22,17 +25,17 @@ package struct Log: Sendable {
     self.repeated = repeated
   }
 
-  /// The same log at another level: a location of nginx may set its own.
+  /// The same log with another level, because an nginx location may set its own.
   package func at(_ level: LogLevel) -> Log {
     level == self.level ? self : Log(program: program, level: level, repeated: repeated)
   }
 
-  /// Writes one line, in one write.
+  /// Writes one line with one system call.
   ///
   /// - Parameters:
-  ///   - level: How important it is; below the setting nothing is written.
-  ///   - event: What happened.
-  ///   - fields: What it is about; nil is left out.
+  ///   - level: The level of the event; nothing is written below the level of the log.
+  ///   - event: The event.
+  ///   - fields: The details; those without a value are left out.
   package func write(
     _ level: LogLevel, _ event: LogEvent, _ fields: KeyValuePairs<String, JSON?> = [:]
   ) {
@@ -40,17 +43,17 @@ package struct Log: Sendable {
     writeLine(level, event, fields.compactMap { name, value in value.map { (name, $0) } })
   }
 
-  /// Writes one line, unless the same event from the same network was written within the last
-  /// second; what was left out is counted in one line when that second is over.
+  /// Writes one line, unless the same event of the same network was logged within the last second.
   ///
-  /// For events that a stranger can cause at any rate: the log must neither fill the disk nor slow
-  /// the program.
+  /// After that second one more line is written, with the number of events that were left out. This
+  /// is for events that a stranger can cause at any rate: they must neither fill the disk nor slow
+  /// the program down.
   ///
   /// - Parameters:
-  ///   - level: How important it is; below the setting nothing is written.
-  ///   - event: What happened.
-  ///   - network: The network that caused it.
-  ///   - fields: What it is about; nil is left out.
+  ///   - level: The level of the event; nothing is written below the level of the log.
+  ///   - event: The event.
+  ///   - network: The network that caused the event.
+  ///   - fields: The details; those without a value are left out.
   package func writeLimited(
     _ level: LogLevel, _ event: LogEvent, network: String,
     _ fields: KeyValuePairs<String, JSON?> = [:]
@@ -63,7 +66,7 @@ package struct Log: Sendable {
     if isFirst { writeLine(level, event, fields) }
   }
 
-  /// Writes the counts that are still outstanding, before the program ends.
+  /// Writes all outstanding counts; programs call this before they end.
   package func flush() { repeated.flush() }
 
   private func writeLine(_ level: LogLevel, _ event: LogEvent, _ fields: [(String, JSON)]) {

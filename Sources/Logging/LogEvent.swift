@@ -1,4 +1,4 @@
-/// What happened, by the name that stands in the log.
+/// An event, by its name in the log.
 package enum LogEvent: String, Sendable {
   case settingsLoaded = "settings_loaded"
   case stopped = "stopped"
@@ -20,6 +20,10 @@ package enum LogEvent: String, Sendable {
   case tokenRefused = "token_refused"
   case groupRefused = "group_refused"
   case crossSite = "cross_site"
+  case handedOver = "handover"
+  case landed = "land"
+  case landingRefused = "land_refused"
+  case signInStopped = "enter_stopped"
   case requestRefused = "request_refused"
   case unavailable = "unavailable"
   case failed = "failed"

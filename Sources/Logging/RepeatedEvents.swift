@@ -1,10 +1,15 @@
-import CSystem
+// Limits log lines that strangers can cause: for each key one line a second, then one with a count.
+//
+// The caller decides which events are limited (`Log.writeLimited`). `EventWindows` is the rule, and
+// `RepeatedEvents` has the thread that writes the counts. T228 and T234 apply to these lines too.
+
 import Glibc
+import System
 import Threads
 
-/// Events of the last second, by what makes two of them the same.
+/// The limited events of the last second, grouped by key.
 ///
-/// A rule without a clock: the time is an argument.
+/// It reads no clock; the time is an argument.
 struct EventWindows<Key: Hashable & Sendable, Line> {
   private struct Window {
     let endsAt: Int
@@ -12,15 +17,15 @@ struct EventWindows<Key: Hashable & Sendable, Line> {
     var last: Line?
   }
 
-  /// How many keys are told apart; beyond it events count as one key's.
+  /// The maximum number of keys; events beyond it share the key `others`.
   private let capacity: Int
   private let length: Int
   private let others: Key
   private var windows: [Key: Window] = [:]
 
   /// - Parameters:
-  ///   - length: How long one line stands for the events after it, in milliseconds.
-  ///   - capacity: How many keys are told apart.
+  ///   - length: The length of a window in milliseconds; one line represents its events.
+  ///   - capacity: The maximum number of keys.
   ///   - others: The key of all events beyond the capacity.
   init(length: Int, capacity: Int, others: Key) {
     self.length = length
@@ -30,17 +35,17 @@ struct EventWindows<Key: Hashable & Sendable, Line> {
 
   var isEmpty: Bool { windows.isEmpty }
 
-  /// Notes an event.
+  /// Records an event.
   ///
   /// - Parameters:
-  ///   - key: What makes two events the same.
-  ///   - line: The line to write with the count; the last one of a window is used.
-  ///   - now: Milliseconds of a monotonic clock.
-  /// - Returns: Whether the event opens a window and is to be written at once.
+  ///   - key: The key; events with the same key are counted together.
+  ///   - line: The line for the count; a window uses the line of its last event.
+  ///   - now: The time of a monotonic clock in milliseconds.
+  /// - Returns: Whether the event opens a window, so that it must be written at once.
   mutating func note(_ key: Key, _ line: Line, at now: Int) -> Bool {
     if windows[key] == nil, windows.count >= capacity { forgetFinished(at: now) }
     let key = windows[key] == nil && windows.count >= capacity ? others : key
-    // A window that is over but was not closed yet keeps its count, so that nothing is lost.
+    // A window that has ended but is not closed yet goes on counting, so that no event is lost.
     if var window = windows[key], now < window.endsAt || window.count > 0 {
       window.count += 1
       window.last = line
@@ -55,10 +60,10 @@ struct EventWindows<Key: Hashable & Sendable, Line> {
     windows = windows.filter { now < $0.value.endsAt || $0.value.count > 0 }
   }
 
-  /// Closes windows that are over.
+  /// Closes the windows that have ended.
   ///
-  /// - Parameter now: Milliseconds of a monotonic clock; nil closes all of them.
-  /// - Returns: The lines with their counts, of windows in which something was left out.
+  /// - Parameter now: The time of a monotonic clock in milliseconds; nil closes all windows.
+  /// - Returns: The lines and counts of the windows in which events were left out.
   mutating func close(at now: Int?) -> [(line: Line, count: Int64)] {
     var closed: [(line: Line, count: Int64)] = []
     for (key, window) in windows {
@@ -70,7 +75,7 @@ struct EventWindows<Key: Hashable & Sendable, Line> {
   }
 }
 
-/// Counts events that repeat, and writes the counts from a thread that lives while there are some.
+/// Counts repeated events, and writes the counts from a thread that exists only while it is needed.
 final class RepeatedEvents: Sendable {
   typealias Line = @Sendable (_ count: Int64) -> Void
 
@@ -81,15 +86,15 @@ final class RepeatedEvents: Sendable {
 
   private let state = Locked(State())
 
-  /// Notes an event.
+  /// Records an event.
   ///
   /// - Parameters:
-  ///   - key: What makes two events the same.
-  ///   - line: Writes the line with the count of events that were left out.
-  /// - Returns: Whether the event is to be written at once.
+  ///   - key: The key; events with the same key are counted together.
+  ///   - line: Writes a line with the number of events that were left out.
+  /// - Returns: Whether the event must be written at once.
   func note(_ key: String, _ line: @escaping Line) -> Bool {
     let (isFirst, mustStart) = state.withLock { state in
-      let isFirst = state.windows.note(key, line, at: milliseconds())
+      let isFirst = state.windows.note(key, line, at: monotonicMilliseconds())
       let mustStart = !isFirst && !state.isRunning
       if mustStart { state.isRunning = true }
       return (isFirst, mustStart)
@@ -106,7 +111,7 @@ final class RepeatedEvents: Sendable {
     return isFirst
   }
 
-  /// Writes every count that is outstanding.
+  /// Writes all outstanding counts.
   func flush() {
     for (line, count) in state.withLock({ $0.windows.close(at: nil) }) { line(count) }
   }
@@ -116,7 +121,7 @@ final class RepeatedEvents: Sendable {
     while true {
       _ = pause.wait(until: Deadline(after: .milliseconds(250)))
       let (closed, isOver) = state.withLock { state in
-        let closed = state.windows.close(at: milliseconds())
+        let closed = state.windows.close(at: monotonicMilliseconds())
         if state.windows.isEmpty { state.isRunning = false }
         return (closed, state.windows.isEmpty)
       }
@@ -124,11 +129,4 @@ final class RepeatedEvents: Sendable {
       if isOver { return }
     }
   }
-}
-
-/// Milliseconds of a clock that nobody sets.
-private func milliseconds() -> Int {
-  var time = timespec()
-  unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-  return time.tv_sec * 1_000 + time.tv_nsec / 1_000_000
 }

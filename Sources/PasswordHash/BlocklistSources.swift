@@ -1,5 +1,7 @@
 // What a blocklist is made from, and how.
 
+import Text
+
 extension Blocklist {
   /// Shorter words are left out: no password is so short, not even without its decoration.
   package static let minimumByteCount = 6
@@ -14,7 +16,7 @@ extension Blocklist {
     from words: [[UInt8]], minimum: Int = minimumByteCount
   ) -> [UInt8] {
     let kept = Set(
-      words.lazy.map(lowercased).filter { word in
+      words.lazy.map { asciiLowercased($0) }.filter { word in
         word.count >= minimum && !word.contains { $0 < 0x20 || $0 == 0x7f }
       })
     return kept.sorted { $0.lexicographicallyPrecedes($1) }.flatMap { $0 + [newline] }
@@ -68,9 +70,5 @@ extension Blocklist {
       rest /= 10
     }
     return text.reversed()
-  }
-
-  private static func lowercased(_ word: [UInt8]) -> [UInt8] {
-    word.map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 | 0x20 : $0 }
   }
 }

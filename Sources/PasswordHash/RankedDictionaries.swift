@@ -1,5 +1,7 @@
 // Reads the word lists of Debian's libdata-password-zxcvbn-perl.
 
+import Text
+
 extension Blocklist {
   /// The words of a file `RankedDictionaries/….pm` of Debian's libdata-password-zxcvbn-perl.
   ///
@@ -47,7 +49,7 @@ extension Blocklist {
     var rest = line
     guard take(beforeWord, from: &rest), let word = literal(from: &rest),
       take(afterWord, from: &rest), rest.popLast() == UInt8(ascii: ","), !rest.isEmpty,
-      rest.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) })
+      rest.allSatisfy(isDigit)
     else { return nil }
     return word
   }

@@ -1,47 +1,49 @@
 package import Accounts
 package import PasswordHash
 
-/// Makes and verifies password hashes, a few at a time.
+/// Makes and verifies password hashes, and limits how many run at once.
 ///
-/// argon2id costs 19 MiB and a core for tens of milliseconds. So as many hashes run as there are
-/// slots, as many wait as the queue holds, and beyond that the client is told to come back: memory
-/// stays bounded whatever arrives. OWASP ASVS 5.0 15.2.2.
+/// One argon2id hash needs 19 MiB of memory and occupies a core for tens of milliseconds. So the
+/// number of hashes at once and the number of waiting ones are limited. If both limits are reached,
+/// the client is asked to try again later. This bounds the memory. OWASP ASVS 5.0 15.2.2.
 package struct PasswordVerifier: Sendable {
   private let slots: HashingSlots
   private let parameters: Argon2Parameters
-  /// A name that does not exist is verified against this hash, so that it takes as long.
+  /// The hash for names that do not exist, so that verifying a guess takes the same time.
   private let decoy: String
 
-  /// The threads that a program which hashes should serve with: those that hash or wait, and a
-  /// few that answer while all of those are taken.
+  /// The number of threads with which a program that hashes should serve.
+  ///
+  /// It includes the threads that hash or wait, and a few more that answer when all of those are
+  /// occupied.
   package static let threads = HashingSlots.queueLength + 8
 
   /// Prepares the slots and the decoy.
   ///
-  /// - Throws: `HashingError` where not even one hash can be made.
+  /// - Throws: `HashingError` if the system provides no random bytes.
   package init(parameters: Argon2Parameters = .standard) throws(HashingError) {
     self.parameters = parameters
     slots = HashingSlots()
     decoy = try PasswordHash.decoy(parameters: parameters)
   }
 
-  /// Verifies a guess and counts it if it is wrong.
+  /// Verifies a guess, and counts it if it is wrong.
   ///
-  /// A ban is asked for three times: before the guess waits for a slot, when it has one, and when
-  /// the password was right. So of guesses sent at once, hardly more reach the hash than of
-  /// guesses sent one after the other, and none of them tells more.
+  /// It looks for a ban three times: before the guess waits for a slot, when the guess has a slot,
+  /// and after the password was found right. So of many simultaneous guesses hardly more are
+  /// verified than of guesses one after the other, and their answers reveal no more.
   ///
   /// - Parameters:
-  ///   - password: The password presented.
-  ///   - attempt: Who presents it, for which name.
-  ///   - credentials: The account of that name; nil costs the same time.
-  ///   - store: Counts the failure.
+  ///   - password: The presented password.
+  ///   - attempt: The name and the network of the guess.
+  ///   - credentials: The account with that name; without one the guess takes the same time.
+  ///   - store: The store that counts wrong guesses.
   ///   - now: The time of the request.
-  ///   - reportingDamage: Is told of an account whose stored hash cannot be used. The guess is
-  ///     then wrong and takes the usual time.
+  ///   - reportingDamage: Called if the stored hash cannot be used. The guess is then wrong, and
+  ///     takes the usual time.
   /// - Returns: The outcome.
-  /// - Throws: `HashingError` if no slot is free or memory is short, `StoreError`: nothing is known
-  ///   then and nothing is counted.
+  /// - Throws: `HashingError` if no slot or no memory is free, or `StoreError`. The guess is then
+  ///   not counted, and whether it was right is not known.
   package func judge(
     _ password: Password, _ attempt: Attempt, _ credentials: Credentials?,
     in store: any AccountStore, at now: NumericDate,
@@ -57,20 +59,21 @@ package struct PasswordVerifier: Sendable {
         }
         let (matches, damage) = try PasswordVerifier.compare(password, stored, decoy)
         if matches && !isDisabled { return Judgement(.right) }
-        // Counted before the slot is free for the next guess, which asks for the ban that follows.
+        // The guess is counted while it occupies the slot, because the next guess in this slot must
+        // find the ban that this one may cause.
         let seconds = try store.countFailure(attempt, at: now)
         return Judgement(seconds.map { .banned(seconds: $0) } ?? .wrong, damage: damage)
       }
     }.get()
     if let damage = judgement.damage { reportingDamage(damage) }
     guard judgement.outcome == .right else { return judgement.outcome }
-    // A ban that came meanwhile wins before any answer tells that the guess was right.
+    // If a ban came into force meanwhile, no answer may reveal that the guess was right.
     return try store.secondsBanned(attempt, at: now).map { .banned(seconds: $0) } ?? .right
   }
 
   private struct Judgement: Sendable {
     let outcome: GuessOutcome
-    /// Why the stored hash could not be used.
+    /// The reason why the stored hash could not be used, or nil.
     let damage: HashingError?
 
     init(_ outcome: GuessOutcome, damage: HashingError? = nil) {
@@ -79,7 +82,9 @@ package struct PasswordVerifier: Sendable {
     }
   }
 
-  /// Compares a password with a stored hash; a damaged one matches nothing and takes as long.
+  /// Compares a password with a stored hash.
+  ///
+  /// A damaged hash matches no password, and comparing takes the same time.
   private static func compare(
     _ password: Password, _ stored: String, _ decoy: String
   ) throws(HashingError) -> (matches: Bool, damage: HashingError?) {
@@ -101,7 +106,7 @@ package struct PasswordVerifier: Sendable {
     }
   }
 
-  /// A hash to store in place of one made with weaker parameters, nil if there is no need.
+  /// A new hash if the stored one was made with weaker parameters, otherwise nil.
   ///
   /// - Throws: `HashingError` if no slot is free or memory is short.
   package func rehash(

@@ -1,5 +1,5 @@
 package import Accounts
-import FastCGI
+package import FastCGI
 package import Wire
 
 /// What a route answers when it succeeds.
@@ -35,7 +35,7 @@ package struct TokensAnswer: Sendable {
 /// The headers of every answer that is not a cacheable document (T156).
 ///
 /// `Strict-Transport-Security` is nginx's: it knows whether there is TLS.
-let commonHeaders: [(name: String, value: String)] = [
+package let commonHeaders: [(name: String, value: String)] = [
   ("Cache-Control", "no-store"),
   ("X-Content-Type-Options", "nosniff"),
   ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
@@ -84,7 +84,7 @@ extension Response {
   ///
   /// Every 401 carries a challenge (RFC 9110 §15.5.2); it names the error only where a token was
   /// sent (RFC 6750 §3.1).
-  init(_ refusal: Refusal, realm: String, tokenSent: Bool, allow: String? = nil) {
+  package init(_ refusal: Refusal, realm: String, tokenSent: Bool, allow: String? = nil) {
     self = .json(
       [
         ("error", .string(refusal.code)), ("error_description", .string(refusal.explanation)),

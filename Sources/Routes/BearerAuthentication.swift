@@ -13,19 +13,29 @@ extension Call {
   ///
   /// - Throws: `invalid_token` where there is none, two, or a malformed one.
   package func bearerToken() throws(Refusal) -> [UInt8] {
+    if case .single(let header) = request.parameters.value("HTTP_AUTHORIZATION"),
+      case .token(let token) = Authorization.bearer(header)
+    {
+      return Array(token)
+    }
+    noteMissingToken()
+    throw .invalidToken
+  }
+
+  /// Writes a log line that says why the request has no token: none, two, or a malformed one.
+  package func noteMissingToken() {
     switch request.parameters.value("HTTP_AUTHORIZATION") {
     case .absent:
       note(.tokenRefused, .debug, reason: "no token")
     case .repeated:
       noteLimited(.tokenRefused, reason: "two Authorization headers")
     case .single(let header):
-      switch Authorization.bearer(header) {
-      case .token(let token): return Array(token)
-      case .none: note(.tokenRefused, .debug, reason: "no bearer token")
-      case .malformed: noteLimited(.tokenRefused, reason: "malformed Authorization header")
+      if case .malformed = Authorization.bearer(header) {
+        noteLimited(.tokenRefused, reason: "malformed Authorization header")
+      } else {
+        note(.tokenRefused, .debug, reason: "no bearer token")
       }
     }
-    throw .invalidToken
   }
 
   /// The access token of this request, verified; an expired one too where that will do.
@@ -68,7 +78,7 @@ extension Call {
   /// The refusal of a token that does not count; the reason goes into the log alone.
   package func refusal(of rejection: AccessTokenRejection) -> Refusal {
     noteLimited(
-      .tokenRefused, account: rejection.claims?.subject, session: rejection.claims?.session,
+      .tokenRefused, account: rejection.identity?.account, session: rejection.identity?.session,
       reason: rejection.reason)
     return .invalidToken
   }

@@ -15,6 +15,8 @@ package final class Call: Sendable {
   package let log: Log
   /// Where the refresh cookie lives.
   package let cookiePath: String
+  /// The site that nginx names, whose gate cookie counts; nil where nginx names none.
+  package let site: Origin?
 
   /// Parameters that only nginx sets and that must not stand twice.
   ///
@@ -37,10 +39,25 @@ package final class Call: Sendable {
     self.log = log.at(self.settings.logLevel)
 
     cookiePath = request.text("REFRESH_COOKIE_PATH") ?? "/auth/refresh"
+    site = try Call.site(overrides)
     guard RefreshCookie.isPath(cookiePath) else {
       throw SettingError(
         variable: "REFRESH_COOKIE_PATH", value: cookiePath, allowed: "the path of the route")
     }
+  }
+
+  private static func site(
+    _ parameters: [(name: String, value: String)]
+  ) throws(SettingError) -> Origin? {
+    let variable = "TALLYSTICK_SITE"
+    guard let text = parameters.first(where: { $0.name == variable })?.value, !text.isEmpty else {
+      return nil
+    }
+    guard let site = Origin(text) else {
+      throw SettingError(
+        variable: variable, value: text, allowed: "an https origin such as https://app.example.org")
+    }
+    return site
   }
 
   /// The parameter of nginx that stands twice in this request, if one does.

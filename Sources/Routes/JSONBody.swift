@@ -1,5 +1,6 @@
 package import Accounts
 import FastCGI
+import Text
 import Wire
 
 /// Whether a route takes a JSON body.
@@ -12,6 +13,28 @@ extension Call {
   ///
   /// - Throws: `invalid_request` naming what is wrong.
   package func members(_ names: String...) throws(Refusal) -> [String] {
+    try texts(names, in: bodyObject(), optional: nil)
+  }
+
+  /// The members of a body that signs in: two texts, and whether the computer is shared.
+  ///
+  /// - Parameter names: The names of the two texts.
+  /// - Returns: The texts in the order of their names, and whether the computer is shared.
+  /// - Throws: `invalid_request` naming what is wrong.
+  package func signInMembers(
+    _ names: String...
+  ) throws(Refusal) -> (texts: [String], isShared: Bool) {
+    let object = try bodyObject()
+    let texts = try texts(names, in: object, optional: "shared")
+    guard let shared = object["shared"] else { return (texts, false) }
+    guard let isShared = shared.boolValue else {
+      throw .invalidRequest("The member shared is not true or false.")
+    }
+    return (texts, isShared)
+  }
+
+  /// The body, which must be one JSON object.
+  private func bodyObject() throws(Refusal) -> JSONObject {
     guard case .complete(let bytes) = request.body else {
       throw .invalidRequest("The body is missing or its length is wrong.")
     }
@@ -24,7 +47,15 @@ extension Call {
     guard let object = value.objectValue else {
       throw .invalidRequest("The body must be a JSON object.")
     }
-    guard object.members.count == names.count else {
+    return object
+  }
+
+  /// The members of these names, all of them strings, and no other but the optional one.
+  private func texts(
+    _ names: [String], in object: JSONObject, optional: String?
+  ) throws(Refusal) -> [String] {
+    let known = optional.map { object[$0] != nil } == true ? names.count + 1 : names.count
+    guard object.members.count == known else {
       throw .invalidRequest(
         "The body must have exactly the members \(names.joined(separator: ", ")).")
     }

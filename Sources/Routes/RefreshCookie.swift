@@ -9,6 +9,7 @@
 
 package import Configuration
 package import FastCGI
+import Text
 import Wire
 
 package enum RefreshCookie {
@@ -18,11 +19,11 @@ package enum RefreshCookie {
   ///
   /// - Parameters:
   ///   - token: The refresh token.
-  ///   - seconds: Exactly the token's remaining life.
+  ///   - seconds: Exactly the token's remaining life; nil for a cookie that ends with the browser.
   ///   - path: The path of the route that refreshes.
   /// - Returns: The header's value.
-  package static func storing(_ token: String, seconds: Int64, path: String) -> String {
-    "\(name)=\(token); Path=\(path); Secure; HttpOnly; SameSite=Strict; Max-Age=\(seconds)"
+  package static func storing(_ token: String, seconds: Int64?, path: String) -> String {
+    "\(name)=\(token); Path=\(path); Secure; HttpOnly; SameSite=Strict" + maximumAge(seconds)
   }
 
   /// The `Set-Cookie` value that deletes it: the same name, path and attributes.
@@ -76,10 +77,10 @@ package enum BindingCookie {
   ///
   /// - Parameters:
   ///   - binding: The binding.
-  ///   - seconds: The session's remaining life.
+  ///   - seconds: The session's remaining life; nil for a cookie that ends with the browser.
   /// - Returns: The header's value.
-  package static func storing(_ binding: String, seconds: Int64) -> String {
-    "\(name)=\(binding); Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=\(seconds)"
+  package static func storing(_ binding: String, seconds: Int64?) -> String {
+    "\(name)=\(binding); Path=/; Secure; HttpOnly; SameSite=Strict" + maximumAge(seconds)
   }
 
   /// The `Set-Cookie` value that deletes it.
@@ -89,4 +90,10 @@ package enum BindingCookie {
   package static func values(in parameters: Parameters) -> [[UInt8]] {
     parameters.all("HTTP_COOKIE").flatMap { Cookie.values(named: name, in: $0) }
   }
+}
+
+/// The attribute that keeps a cookie for so many seconds; without it the browser forgets the cookie
+/// when it ends (RFC 6265 §5.3).
+func maximumAge(_ seconds: Int64?) -> String {
+  seconds.map { "; Max-Age=\($0)" } ?? ""
 }

@@ -36,11 +36,14 @@ extension Call {
     if cookies != .none {
       let refresh = try keys.refreshToken(of: session, at: time, under: settings)
       headers.append(
-        RefreshCookie.storing(refresh.text, seconds: refresh.lifetime, path: cookiePath))
+        RefreshCookie.storing(
+          refresh.text, seconds: session.isShared ? nil : refresh.lifetime, path: cookiePath))
     }
     if cookies == .all {
       let binding = try keys.binding(of: session.id)
-      headers.append(BindingCookie.storing(binding.text, seconds: session.expiresAt - time))
+      headers.append(
+        BindingCookie.storing(
+          binding.text, seconds: session.isShared ? nil : session.expiresAt - time))
     }
     return .tokens(
       TokensAnswer(

@@ -1,3 +1,8 @@
+// The SQL of accounts and of the revocation mark. It reads and writes rows, and decides nothing.
+//
+// The protocols in Accounts/AccountStore.swift describe the functions, and Schema.swift creates the
+// tables. A row that these programs would never write is reported as `corrupt`.
+
 import Accounts
 
 extension Connection {
@@ -56,7 +61,7 @@ extension Connection {
     try run("DELETE FROM account WHERE id = ?1", .text(account.text)) > 0
   }
 
-  /// How often a right has been taken away since the database was made.
+  /// The number of revocations since the database was created.
   func revocations() throws(StoreError) -> Int64 {
     let count = try first("SELECT count FROM revocation") { row throws(StoreError) in
       try row.integer(0)
@@ -65,18 +70,20 @@ extension Connection {
     return count
   }
 
-  /// Counts the transaction; whose right it takes is not needed on one host.
+  /// Increments the number of revocations; one host need not know what was revoked.
   func noteRevocation(_ revocation: Revocation) throws(StoreError) {
     guard try run("UPDATE revocation SET count = count + 1") == 1 else {
       throw .corrupt("the row of table revocation is missing")
     }
   }
+
+  /// Does nothing, because one number represents all revocations.
+  func deleteRevocations(before time: NumericDate) throws(StoreError) {}
 }
 
-/// Reads an account; what no program of ours would have stored is `corrupt`.
+/// Reads an account; values that these programs would never store are reported as `corrupt`.
 ///
-/// Names and groups become response headers: a line break that somebody wrote into the database
-/// must not.
+/// Names and groups become response headers, so a line break in the database must not get through.
 func readAccount(
   _ row: Row, _ id: AccountID, from column: Int32
 ) throws(StoreError) -> Account {

@@ -1,3 +1,8 @@
+// The SQL of counted guesses and of known networks. It reads and writes rows, and decides nothing.
+//
+// The protocols in Accounts/AccountStore.swift describe the functions, and Schema.swift creates the
+// tables. Accounts/Attempts.swift contains the rules of counting.
+
 import Accounts
 
 extension Connection {
@@ -57,6 +62,17 @@ extension Connection {
       """, .text(username.text), .text(network.text)
     ) { row throws(StoreError) in
       try row.date(0)
+    }
+  }
+
+  func logins(
+    of account: AccountID
+  ) throws(StoreError) -> [(network: Network, at: NumericDate)] {
+    try all(
+      "SELECT network, last_login_at FROM known_network WHERE account = ?1",
+      .text(account.text)
+    ) { row throws(StoreError) in
+      (network: Network(text: try row.text(0)), at: try row.date(1))
     }
   }
 

@@ -1,3 +1,8 @@
+// Makes a database, or migrates one of an older version.
+//
+// Only `tallystick init` does this. A program that finds no database, or one of another version,
+// does not start (the contract's section 7, T203).
+
 package import Accounts
 import CSystem
 import Glibc
@@ -5,6 +10,10 @@ import System
 
 extension SQLiteStore {
   /// Makes a new, empty database that only its owner can read, whatever the umask.
+  ///
+  /// In a directory with the setgid bit the directory's group can read and write it, too. Its
+  /// members need not be able to write to the directory: the log and its index are made here, and
+  /// stay.
   ///
   /// It is built under another name and appears complete: after a crash in the middle there is
   /// none, and the next call starts over.
@@ -17,6 +26,9 @@ extension SQLiteStore {
     }
   }
 
+  /// Whether something lies at the path.
+  package static func exists(at path: String) -> Bool { fileExists(path) }
+
   private static func createAlone(at path: String) throws(StoreError) {
     // The log of a database that was deleted would be replayed into the new one.
     for name in [path, path + "-wal", path + "-shm", path + "-journal"] where fileExists(name) {
@@ -25,7 +37,7 @@ extension SQLiteStore {
     let draft = path + ".new"
     remove(draft, with: ["-journal", "-wal", "-shm"])
     do throws(FileError) {
-      _ = try File.create(draft)
+      _ = try File.create(draft, mode: Directory.modeOfFiles(in: Directory.parent(of: path)))
     } catch {
       throw StoreError(error)
     }
@@ -36,6 +48,7 @@ extension SQLiteStore {
     } catch {
       throw StoreError(error)
     }
+    _ = try SQLiteStore(at: path)
   }
 
   /// Brings a database that an older program made to what this one knows.

@@ -1,18 +1,23 @@
+// Converts SQLite's result codes to errors of the store: busy, full, corrupt or unreadable.
+//
+// A route answers all of them with 503. After `corrupt` the store also reads each session in its
+// own transaction (Transactions.swift).
+
 import Accounts
 import CSQLite
 import Glibc
 import System
 
 extension StoreError {
-  /// What a result code means for whoever asked the store.
+  /// Converts a result code.
   ///
-  /// It goes by the numbers alone and names the file; bound values never get into the message.
+  /// The message names the file and the numbers, and never contains a bound value.
   ///
   /// - Parameters:
   ///   - code: An extended result code.
-  ///   - handle: The connection it came from, asked for its path and the system's error.
+  ///   - handle: The connection that returned it, which knows the path and the system's error.
   init(_ code: Int32, on handle: OpaquePointer?) {
-    // SQLite does not note the system's error when it is COMMIT that fails.
+    // SQLite does not store the system's error if COMMIT fails.
     let last = errno
     let noted = unsafe handle.map { handle in unsafe sqlite3_system_errno(handle) } ?? 0
     let system = code & 0xff == SQLITE_IOERR && last != 0 ? last : noted
@@ -20,9 +25,9 @@ extension StoreError {
     switch code & 0xff {
     case SQLITE_FULL: self = .full
     case SQLITE_IOERR where [ENOSPC, EDQUOT, EFBIG].contains(system): self = .full
-    // PROTOCOL: so many readers and writers that no lock could be had in many tries.
+    // SQLITE_PROTOCOL: there were so many readers and writers that no attempt got a lock.
     case SQLITE_BUSY, SQLITE_LOCKED, SQLITE_PROTOCOL: self = .busy
-    // A constraint that fails, a missing table: the file is not what this program made of it.
+    // A violated constraint or a missing table shows that something else has changed the file.
     case SQLITE_CORRUPT, SQLITE_NOTADB, SQLITE_FORMAT, SQLITE_CONSTRAINT, SQLITE_MISMATCH,
       SQLITE_SCHEMA, SQLITE_ERROR:
       self = .corrupt(what)

@@ -11,7 +11,7 @@ package enum Schema {
   /// The statements of each step; the step at index n leads to version n + 1.
   ///
   /// A step that has been released is never changed.
-  package static let migrations: [[String]] = [first, second]
+  package static let migrations: [[String]] = [first, second, third]
 
   private static let first: [String] = [
     "PRAGMA application_id = \(applicationID)",
@@ -90,6 +90,27 @@ package enum Schema {
     "ALTER TABLE attempt ADD COLUMN in_a_row INTEGER NOT NULL DEFAULT 1",
     "ALTER TABLE attempt ADD COLUMN last_failed_at INTEGER NOT NULL DEFAULT 0",
     "UPDATE attempt SET in_a_row = failures, last_failed_at = window_started_at",
+  ]
+
+  /// Step 3: sessions on shared computers, and the one-time codes that lead to a site.
+  private static let third: [String] = [
+    "ALTER TABLE session ADD COLUMN shared_lifetime INTEGER CHECK (shared_lifetime >= 1)",
+    """
+    CREATE INDEX session_shared ON session (last_used_at + shared_lifetime)
+      WHERE shared_lifetime IS NOT NULL
+    """,
+    """
+    CREATE TABLE handover (
+      code TEXT PRIMARY KEY NOT NULL, -- its digest
+      session TEXT NOT NULL,
+      account TEXT NOT NULL,
+      version INTEGER NOT NULL CHECK (version >= 1),
+      site TEXT NOT NULL,
+      state TEXT NOT NULL,
+      expires_at INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX handover_by_end ON handover (expires_at)",
   ]
 
   /// Takes a database that this program made and knows.

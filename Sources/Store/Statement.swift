@@ -102,6 +102,11 @@ enum Value {
     return try date(column)
   }
 
+  func optionalInteger(_ column: Int32) throws(StoreError) -> Int64? {
+    guard unsafe sqlite3_column_type(statement, column) != SQLITE_NULL else { return nil }
+    return try integer(column)
+  }
+
   func text(_ column: Int32) throws(StoreError) -> String {
     guard unsafe sqlite3_column_type(statement, column) == SQLITE_TEXT else {
       throw .corrupt("column \(column) is no text")

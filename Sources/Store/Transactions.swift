@@ -1,3 +1,8 @@
+// The implementation of `AccountStore` on SQLite.
+//
+// Accounts/AccountStore.swift describes the methods, and Tests/StoreTests tests them for every
+// engine.
+
 package import Accounts
 
 extension Connection: StoreTransaction {}
@@ -38,7 +43,7 @@ extension SQLiteStore {
   ) throws(StoreError) -> [SessionID: Result<AccountSession, StoreError>] {
     guard !sessions.isEmpty else { return [:] }
     do throws(StoreError) {
-      // One state of the database, whose locks are asked for once.
+      // All sessions are read in one transaction, which requests the locks only once.
       return try read { rows throws(StoreError) in
         var accountSessions: [SessionID: Result<AccountSession, StoreError>] = [:]
         for session in sessions {
@@ -52,8 +57,10 @@ extension SQLiteStore {
     }
   }
 
-  /// Reads each session in a transaction of its own: after damage has shown, SQLite ends no
-  /// transaction well, and the connection that met it is given up.
+  /// Reads each session in its own transaction.
+  ///
+  /// After SQLite has found damage, it cannot end the transaction properly, and the connection is
+  /// closed. So one damaged session would make reading the others fail.
   private func accountSessionsApart(
     _ sessions: [SessionID]
   ) throws(StoreError) -> [SessionID: Result<AccountSession, StoreError>] {

@@ -60,8 +60,12 @@ final class WriteLock {
 
   private func open() throws(StoreError) -> Int32 {
     do throws(FileError) {
+      let mode = Directory.modeOfFiles(in: Directory.parent(of: path))
       let file = try Descriptor(
-        regular: path, O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600, problem: "cannot be opened")
+        regular: path, O_RDWR | O_CREAT | O_NOFOLLOW, mode: mode, problem: "cannot be opened")
+      // The umask may have taken the group's share.
+      let info = file.status
+      if info.st_uid == geteuid(), info.st_mode & 0o777 != mode { _ = fchmod(file.number, mode) }
       return file.release()
     } catch {
       throw StoreError(error)

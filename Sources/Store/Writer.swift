@@ -1,3 +1,7 @@
+// Begins, commits and checkpoints, always under the write lock (WriteLock.swift).
+//
+// Committer.swift decides who shares a transaction. T186, T195 and T196 say what must hold here.
+
 import Accounts
 import CSQLite
 

@@ -68,20 +68,6 @@ package struct Descriptor: ~Copyable, Sendable {
     _ = unsafe fstat(number, &info)
     return info
   }
-
-  /// Writes all bytes, or as many as the file takes before it fails.
-  func write(_ bytes: [UInt8]) -> Bool {
-    var rest = bytes[...]
-    while !rest.isEmpty {
-      let count = unsafe rest.withUnsafeBytes { buffer in
-        unsafe Glibc.write(number, buffer.baseAddress, buffer.count)
-      }
-      if count < 0 && errno == EINTR { continue }
-      guard count > 0 else { return false }
-      rest = rest.dropFirst(count)
-    }
-    return true
-  }
 }
 
 extension stat {
@@ -90,6 +76,9 @@ extension stat {
 
   /// Whether this is a directory.
   package var isDirectory: Bool { st_mode & 0o170000 == 0o040000 }
+
+  /// Whether this is a directory with the setgid bit: shared with its group.
+  package var isShared: Bool { isDirectory && st_mode & 0o2000 != 0 }
 
   /// Whether this is a symbolic link.
   package var isLink: Bool { st_mode & 0o170000 == 0o120000 }

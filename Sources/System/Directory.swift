@@ -32,6 +32,35 @@ package enum Directory {
     guard fsync(directory.number) == 0 else { throw .system(path, "cannot be synchronized") }
   }
 
+  /// The names in a directory, in no order.
+  ///
+  /// - Throws: `FileError` if it cannot be read.
+  package static func names(in path: String) throws(FileError) -> [String] {
+    guard let stream = unsafe opendir(path) else { throw .system(path, "cannot be read") }
+    defer { unsafe closedir(stream) }
+    var names: [String] = []
+    while let entry = unsafe readdir(stream) {
+      let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+        unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+      }
+      if name != "." && name != ".." { names.append(name) }
+    }
+    return names
+  }
+
+  /// The mode of files in a directory that several users may share.
+  ///
+  /// The setgid bit says so: files made in there belong to the directory's group, which may then
+  /// read and write them. In any other directory they are their owner's alone.
+  ///
+  /// - Parameter path: The directory.
+  /// - Returns: 0660 or 0600; 0600 if it cannot be looked at.
+  package static func modeOfFiles(in path: String) -> mode_t {
+    var info = stat()
+    guard unsafe stat(path, &info) == 0 else { return 0o600 }
+    return info.isShared ? 0o660 : 0o600
+  }
+
   /// Whether a directory holds nothing; false if it cannot be read.
   package static func isEmpty(_ directory: borrowing Descriptor) -> Bool {
     let number = unsafe openat(directory.number, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)

@@ -14,19 +14,19 @@ package enum File {
   ///   - path: Its path.
   ///   - limit: Bytes it may have.
   ///   - kind: `any` for a file that a person has named, which may be a pipe to be waited for.
-  ///   - admit: Looks at its status before anything is read; what it throws ends the reading.
+  ///   - inspect: Looks at its status before anything is read; what it throws ends the reading.
   /// - Returns: The contents.
   /// - Throws: `FileError` if it cannot be read, is not of this kind, or is larger.
   package static func contents(
     of path: String, atMost limit: Int, kind: Kind = .regular,
-    where admit: (stat) throws(FileError) -> Void = { _ throws(FileError) in }
+    inspecting inspect: (stat) throws(FileError) -> Void = { _ throws(FileError) in }
   ) throws(FileError) -> [UInt8] {
     let file =
       switch kind {
       case .regular: try Descriptor(regular: path, O_RDONLY)
       case .any: try Descriptor(unsafe open(path, O_RDONLY | O_CLOEXEC), path, "cannot be read")
       }
-    try admit(file.status)
+    try inspect(file.status)
     var bytes: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: min(limit + 1, 65_536))
     while true {
@@ -53,7 +53,7 @@ package enum File {
     let draft = path + ".new"
     do throws(FileError) {
       let file = try create(draft)
-      guard file.write(bytes), fchmod(file.number, mode) == 0 else {
+      guard writeAll(bytes, to: file.number), fchmod(file.number, mode) == 0 else {
         throw .system(path, "cannot be written")
       }
       try moveDraft(draft, to: path)
@@ -74,17 +74,23 @@ package enum File {
     try Directory.synchronize(Directory.parent(of: path))
   }
 
-  /// Creates an empty file of mode 0600 under a name that only a draft has.
+  /// Creates an empty file under a name that only a draft has.
   ///
   /// An earlier draft, or a link that somebody put there, is removed and never opened.
   ///
+  /// - Parameters:
+  ///   - draft: The path.
+  ///   - mode: Exactly this mode, whatever the umask.
+  /// - Returns: The file, open for reading and writing.
   /// - Throws: `FileError` if it cannot be created.
-  package static func create(_ draft: String) throws(FileError) -> Descriptor {
+  package static func create(
+    _ draft: String, mode: mode_t = 0o600
+  ) throws(FileError) -> Descriptor {
     _ = unsafe unlink(draft)
     let file = try Descriptor(
       regular: draft, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600,
       problem: "cannot be created")
-    guard fchmod(file.number, 0o600) == 0 else { throw .system(draft, "cannot be created") }
+    guard fchmod(file.number, mode) == 0 else { throw .system(draft, "cannot be created") }
     return file
   }
 }

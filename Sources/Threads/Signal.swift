@@ -15,6 +15,14 @@ package struct Deadline: Sendable {
       tv_sec: now.tv_sec + Int(seconds) + nanoseconds / 1_000_000_000,
       tv_nsec: nanoseconds % 1_000_000_000)
   }
+
+  /// The milliseconds until then, rounded up; 0 once it has passed.
+  package var millisecondsLeft: Int {
+    var now = timespec()
+    unsafe clock_gettime(CLOCK_MONOTONIC, &now)
+    let nanoseconds = (time.tv_sec - now.tv_sec) * 1_000_000_000 + time.tv_nsec - now.tv_nsec
+    return max(0, (nanoseconds + 999_999) / 1_000_000)
+  }
 }
 
 /// An auto-reset event: one thread raises it, another waits for it, and waiting lowers it again.

@@ -1,8 +1,8 @@
 package import Accounts
 import Wire
 
-/// The expectations that an access token must meet.
-package struct AccessExpectation: Sendable {
+/// The expectations that an access token or a gate token must meet.
+package struct TokenExpectation: Sendable {
   package let issuer: String
   package let audience: String
   package let now: NumericDate
@@ -20,7 +20,7 @@ extension UnverifiedJWS {
   ///
   /// RFC 9068 §4, RFC 7519 §4.1, RFC 8725 §3.
   func accessToken(
-    signedBy key: VerificationKey, _ expected: AccessExpectation
+    signedBy key: VerificationKey, _ expected: TokenExpectation
   ) throws(TokenError) -> VerifiedAccessToken {
     let payload = try payload(verifiedBy: key)
     guard isType("at+jwt") else { throw .type }
@@ -36,6 +36,27 @@ extension UnverifiedJWS {
         version: try claims.integer("ver", atLeast: 1),
         username: try claims.string("preferred_username"), groups: try claims.strings("groups")),
       kid: key.kid)
+  }
+
+  /// Verifies the signature and all claims of a gate token.
+  ///
+  /// `aud` must be the site itself: a list of audiences is none of ours.
+  ///
+  /// - Throws: The first expectation that is not met.
+  func gateToken(
+    signedBy key: VerificationKey, _ expected: TokenExpectation
+  ) throws(TokenError) -> VerifiedGateToken {
+    let payload = try payload(verifiedBy: key)
+    guard isType("gt+jwt") else { throw .type }
+    let claims = try ClaimReader(payload)
+    try claims.requireIssuer(expected.issuer)
+    guard try hasSameBytes(claims.string("aud"), expected.audience) else { throw .audience }
+    let (issuedAt, expires) = try claims.times(expected)
+    return VerifiedGateToken(
+      claims: GateClaims(
+        issuer: expected.issuer, site: expected.audience, subject: try claims.subject(),
+        session: try claims.session(), version: try claims.integer("ver", atLeast: 1),
+        issuedAt: issuedAt, expires: expires, tokenID: try claims.string("jti")))
   }
 
   /// Verifies the MAC and all claims of a refresh token.
@@ -66,7 +87,7 @@ extension ClaimReader {
   ///
   /// `exp` is exclusive (RFC 7519 §4.1.4) and is extended by exactly the leeway.
   fileprivate func times(
-    _ expected: AccessExpectation
+    _ expected: TokenExpectation
   ) throws(TokenError) -> (issuedAt: NumericDate, expires: NumericDate) {
     let issuedAt = try date("iat")
     let expires = try date("exp")

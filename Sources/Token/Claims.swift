@@ -82,6 +82,61 @@ package struct RefreshClaims: Equatable, Sendable {
   }
 }
 
+/// The claims of a gate token, which opens one site to one browser.
+///
+/// Its audience is the site, so it is worth nothing at another one.
+package struct GateClaims: Equatable, Sendable {
+  package let issuer: String
+  /// The origin of the site: the `aud` claim.
+  package let site: String
+  package let subject: AccountID
+  package let session: SessionID
+  /// `ver`: the account's token version.
+  package let version: Int64
+  package let issuedAt: NumericDate
+  package let expires: NumericDate
+  /// `jti`: the unique identifier of this token.
+  package let tokenID: String
+
+  package init(
+    issuer: String, site: String, subject: AccountID, session: SessionID, version: Int64,
+    issuedAt: NumericDate, expires: NumericDate, tokenID: String
+  ) {
+    self.issuer = issuer
+    self.site = site
+    self.subject = subject
+    self.session = session
+    self.version = version
+    self.issuedAt = issuedAt
+    self.expires = expires
+    self.tokenID = tokenID
+  }
+
+  var members: [(String, JSON)] {
+    [
+      ("iss", .string(issuer)), ("aud", .string(site)), ("sub", .string(subject.text)),
+      ("sid", .string(session.text)), ("ver", .integer(version)),
+      ("iat", .integer(issuedAt.seconds)), ("exp", .integer(expires.seconds)),
+      ("jti", .string(tokenID)),
+    ]
+  }
+}
+
+/// A gate token whose signature and claims have been verified.
+///
+/// Only verification makes one.
+package final class VerifiedGateToken: Equatable, Sendable {
+  package let claims: GateClaims
+
+  init(claims: GateClaims) {
+    self.claims = claims
+  }
+
+  package static func == (left: VerifiedGateToken, right: VerifiedGateToken) -> Bool {
+    left.claims == right.claims
+  }
+}
+
 /// An access token whose signature and claims have been verified.
 ///
 /// Only verification makes one.

@@ -56,6 +56,17 @@ package struct KeyError: Error, Equatable, Sendable {
   package init(_ reason: String) {
     self.reason = reason
   }
+
+  /// The result of what needs random bytes, or its error as one of keys.
+  static func explaining<Result>(
+    _ body: () throws(RandomError) -> Result
+  ) throws(KeyError) -> Result {
+    do throws(RandomError) {
+      return try body()
+    } catch {
+      throw KeyError(error.reason)
+    }
+  }
 }
 
 /// The system provided no random bytes.

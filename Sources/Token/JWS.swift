@@ -1,3 +1,5 @@
+import Accounts
+import Text
 import Wire
 
 /// The members of a JOSE header that are used.
@@ -34,20 +36,25 @@ struct KnownHeader: Sendable {
   let segment: [UInt8]
   let header: JWSHeader
 
-  /// The header of the access tokens that this key signs.
-  init(of key: VerificationKey) throws(TokenError) {
-    segment = Base64URL.encodeBytes(JSON.object(JSONObject(accessHeader(of: key))).encode())
+  /// The header of the tokens of this type that this key signs.
+  init(of key: VerificationKey, type: TokenType) throws(TokenError) {
+    segment = Base64URL.encodeBytes(JSON.object(JSONObject(tokenHeader(of: key, type))).encode())
     header = try JWSHeader(segment[...])
   }
 }
 
-/// The members of the header of an access token that this key signs.
-///
-/// RFC 9068 §2.1.
-func accessHeader(of key: VerificationKey) -> [(String, JSON)] {
+/// The types of token that the signing key signs, by their `typ`.
+enum TokenType: String, CaseIterable {
+  /// RFC 9068 §2.1.
+  case access = "at+jwt"
+  case gate = "gt+jwt"
+}
+
+/// The members of the header of a token of this type that this key signs.
+func tokenHeader(of key: VerificationKey, _ type: TokenType) -> [(String, JSON)] {
   [
     ("alg", .string(key.algorithm.rawValue)), ("kid", .string(key.kid)),
-    ("typ", .string("at+jwt")),
+    ("typ", .string(type.rawValue)),
   ]
 }
 
@@ -114,6 +121,12 @@ package struct UnverifiedJWS: Sendable {
     return payload
   }
 
+  /// The times in the payload, which nobody has verified.
+  func unverifiedTimes() throws(TokenError) -> (issuedAt: NumericDate, expires: NumericDate) {
+    let claims = try ClaimReader(payload)
+    return (try claims.date("iat"), try claims.date("exp"))
+  }
+
   /// Whether `typ` is this type.
   ///
   /// Media types are compared case-insensitively, and `application/` is optional (RFC 7515 §4.1.9,
@@ -122,7 +135,7 @@ package struct UnverifiedJWS: Sendable {
     guard let type = header.type else { return false }
     // Fast path: the spelling that we issue.
     guard !hasSameBytes(type, name) else { return true }
-    let lower = type.utf8.map { (0x41...0x5a).contains($0) ? $0 | 0x20 : $0 }
+    let lower = asciiLowercased(type.utf8)
     return lower.elementsEqual(name.utf8) || lower.elementsEqual(("application/" + name).utf8)
   }
 

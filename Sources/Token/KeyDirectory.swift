@@ -3,6 +3,7 @@
 //   set.json          0644  the public keys and which one signs: the single source of truth
 //   private/KID.pem   0400  one private key, PKCS #8
 //   refresh.secret    0400  the secret of refresh tokens, 256 bits as base64url
+//   sealing.key       0400  what hosts seal secrets with that they leave for each other in the store
 //
 // A key is written before the set names it, and removed after the set has forgotten it. So a
 // crash between any two steps leaves a set whose keys are all there; at worst a private key stays
@@ -84,7 +85,19 @@ package struct KeyDirectory: Sendable {
   private func turn(
     at now: NumericDate, _ algorithm: SignatureAlgorithm?
   ) throws(KeyError) -> String? {
-    var set = try load()
+    guard let change = try rotation(of: try load(), at: now, algorithm) else { return nil }
+    try write(try change.added.pem(), to: privateFile(change.added.kid), mode: 0o400)
+    try write(change.set.file, to: setFile, mode: 0o644)
+    return change.set.current?.kid
+  }
+
+  /// What rotating makes of a set, with the private key that is new; nil if there is no next key.
+  ///
+  /// Nothing is written.
+  func rotation(
+    of set: KeySet, at now: NumericDate, _ algorithm: SignatureAlgorithm?
+  ) throws(KeyError) -> (set: KeySet, added: SigningKey)? {
+    var set = set
     guard let next = set.keys.firstIndex(where: { $0.status == .next }) else { return nil }
     let chosen = set.keys[next]
     // The key that will sign must be readable before the set says so.
@@ -93,9 +106,10 @@ package struct KeyDirectory: Sendable {
       set.keys[index].status = .previous
     }
     set.keys[next].status = .current
-    set.keys.append(try make(algorithm ?? chosen.algorithm, .next, at: now))
-    try write(set.file, to: setFile, mode: 0o644)
-    return chosen.kid
+    let added = try SigningKey.generate(algorithm ?? chosen.algorithm)
+    set.keys.append(ListedKey(key: added.verification, status: .next, createdAt: now))
+    set.version = set.version.map { $0 + 1 }
+    return (set, added)
   }
 
   /// Forgets previous keys: tokens they signed are refused from now on.
@@ -108,18 +122,36 @@ package struct KeyDirectory: Sendable {
   }
 
   private func forget(_ kid: String?) throws(KeyError) -> [String] {
-    var set = try load()
+    let (set, retired) = try retirement(of: try load(), kid: kid)
+    if !retired.isEmpty { try replaceSet(by: set) }
+    return retired
+  }
+
+  /// What is left of a set without its previous keys, or without one of them.
+  ///
+  /// - Throws: `KeyError` for a key that is not previous.
+  func retirement(
+    of set: KeySet, kid: String?
+  ) throws(KeyError) -> (set: KeySet, retired: [String]) {
+    var set = set
     if let kid, set.keys.first(where: { $0.kid == kid })?.status != .previous {
       throw KeyError("\(kid) is no previous key: rotate first")
     }
     let retired = set.keys.filter { $0.status == .previous && (kid == nil || $0.kid == kid) }
       .map(\.kid)
-    guard !retired.isEmpty else { return [] }
     set.keys.removeAll { retired.contains($0.kid) }
+    if !retired.isEmpty { set.version = set.version.map { $0 + 1 } }
+    return (set, retired)
+  }
+
+  /// Replaces the set, and removes the private keys that it has forgotten.
+  func replaceSet(by set: KeySet) throws(KeyError) {
+    let former = exists ? try load().keys.map(\.kid) : []
     try write(set.file, to: setFile, mode: 0o644)
-    for kid in retired { _ = unsafe unlink(privateFile(kid)) }
+    let forgotten = former.filter { kid in !set.keys.contains { $0.kid == kid } }
+    guard !forgotten.isEmpty, unsafe access(privateDirectory, F_OK) == 0 else { return }
+    for kid in forgotten { _ = unsafe unlink(privateFile(kid)) }
     try KeyFile.explained { () throws(FileError) in try Directory.synchronize(privateDirectory) }
-    return retired
   }
 
   func load() throws(KeyError) -> KeySet {
@@ -150,6 +182,53 @@ package struct KeyDirectory: Sendable {
     guard text.last == 0x0a, let secret = Base64URL.decode(text.dropLast()), secret.count == 32
     else { throw KeyError("\(secretFile) is not 32 bytes of base64url in one line") }
     return secret
+  }
+
+  var sealingFile: String { path + "/sealing.key" }
+
+  /// Whether this host can open what others sealed: whether it signs.
+  package var hasSealingKey: Bool { unsafe access(sealingFile, F_OK) == 0 }
+
+  func sealingKey() throws(KeyError) -> SealingKey {
+    guard let key = SealingKey(file: try KeyFile.read(sealingFile, secret: true)) else {
+      throw KeyError("\(sealingFile) is not 32 bytes of base64url in one line")
+    }
+    return key
+  }
+
+  func writeSealingKey(_ key: SealingKey) throws(KeyError) {
+    try write(key.file, to: sealingFile, mode: 0o400)
+  }
+
+  /// The private halves of a set, by their `kid`.
+  func privateKeys(of set: KeySet) throws(KeyError) -> [(name: String, secret: [UInt8])] {
+    var found: [(name: String, secret: [UInt8])] = []
+    for listed in set.keys {
+      try signingKey(listed).prove()
+      found.append((listed.kid, try KeyFile.read(privateFile(listed.kid), secret: true)))
+    }
+    return found
+  }
+
+  /// Writes the private half of a listed key, if it is that.
+  func writePrivateKey(_ pem: [UInt8], of listed: ListedKey) throws(KeyError) {
+    let key = try SigningKey(pem: pem, listed.algorithm)
+    guard key.kid == listed.kid else {
+      throw KeyError("a private key is not the one its name says")
+    }
+    try KeyFile.explained { () throws(FileError) in
+      try Directory.make(privateDirectory, mode: 0o700)
+    }
+    try write(pem, to: privateFile(listed.kid), mode: 0o400)
+  }
+
+  func refreshSecretFile() throws(KeyError) -> [UInt8] {
+    _ = try refreshSecret()
+    return try KeyFile.read(secretFile, secret: true)
+  }
+
+  func writeRefreshSecretFile(_ bytes: [UInt8]) throws(KeyError) {
+    try write(bytes, to: secretFile, mode: 0o400)
   }
 
   private func make(

@@ -27,9 +27,12 @@ package struct ListedKey: Sendable {
 /// allows.
 package struct KeySet: Sendable {
   package var keys: [ListedKey]
+  /// The version that hosts share, counted from 1; nil on a single host.
+  package var version: Int64?
 
-  init(keys: [ListedKey]) {
+  init(keys: [ListedKey], version: Int64? = nil) {
     self.keys = keys
+    self.version = version
   }
 
   /// The key that signs.
@@ -50,6 +53,7 @@ package struct KeySet: Sendable {
       throw KeyError("must have exactly one current key")
     }
     self.keys = keys
+    version = object["version"]?.integerValue
   }
 
   private static func key(_ value: JSON) throws(KeyError) -> ListedKey {
@@ -83,7 +87,7 @@ package struct KeySet: Sendable {
 
   /// The content of `set.json`: one line with a newline.
   var file: [UInt8] {
-    encode { listed in
+    encode(version.map { [("version", .integer($0))] } ?? []) { listed in
       [
         ("status", .string(listed.status.rawValue)),
         ("created_at", .integer(listed.createdAt.seconds)),
@@ -92,9 +96,11 @@ package struct KeySet: Sendable {
   }
 
   /// The published JWK Set, without our additional members.
-  package var published: [UInt8] { encode { _ in [] } }
+  package var published: [UInt8] { encode([]) { _ in [] } }
 
-  private func encode(_ more: (ListedKey) -> [(String, JSON)]) -> [UInt8] {
+  private func encode(
+    _ members: [(String, JSON)], _ more: (ListedKey) -> [(String, JSON)]
+  ) -> [UInt8] {
     let values = keys.map { listed in
       JSON.object(
         JSONObject(
@@ -103,6 +109,6 @@ package struct KeySet: Sendable {
             ("use", .string("sig")),
           ] + more(listed)))
     }
-    return JSON.object(JSONObject([("keys", .array(values))])).encode()
+    return JSON.object(JSONObject(members + [("keys", .array(values))])).encode()
   }
 }

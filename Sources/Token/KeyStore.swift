@@ -16,7 +16,7 @@ package final class KeyStore: Sendable {
     let set: KeySet
     let signing: SigningKey?
     let refreshSecret: [UInt8]
-    /// The headers of our own access tokens, one for each key.
+    /// The headers of our own tokens, one for each key and type.
     let headers: [KnownHeader]
     let revision: UInt64
 
@@ -32,7 +32,9 @@ package final class KeyStore: Sendable {
       guard let current = set.current else { throw KeyError("\(directory.setFile) has no key") }
       self.stamp = stamp
       self.set = set
-      headers = set.keys.compactMap { try? KnownHeader(of: $0.key) }
+      headers = TokenType.allCases.flatMap { type in
+        set.keys.compactMap { try? KnownHeader(of: $0.key, type: type) }
+      }
       self.signing = signing ? try directory.signingKey(current) : nil
       refreshSecret = signing ? try directory.refreshSecret() : []
       revision = (earlier?.revision ?? 0) + 1
@@ -120,9 +122,22 @@ package final class KeyStore: Sendable {
   ///
   /// - Throws: `TokenError.signing` if this program does not sign or OpenSSL fails.
   package func issue(_ claims: AccessClaims) throws(TokenError) -> String {
+    try issue(.access, claims.members)
+  }
+
+  /// Signs a gate token.
+  ///
+  /// - Throws: `TokenError.signing` if this program does not sign or OpenSSL fails.
+  package func issue(_ claims: GateClaims) throws(TokenError) -> String {
+    try issue(.gate, claims.members)
+  }
+
+  private func issue(
+    _ type: TokenType, _ members: [(String, JSON)]
+  ) throws(TokenError) -> String {
     guard let key = current.signing else { throw .signing }
     return try UnverifiedJWS.sign(
-      header: accessHeader(of: key.verification), payload: claims.members
+      header: tokenHeader(of: key.verification, type), payload: members
     ) { input throws(TokenError) in try key.sign(input) }
   }
 
@@ -155,16 +170,47 @@ package final class KeyStore: Sendable {
     _ token: [UInt8], issuer: String, audience: String, at now: NumericDate, leeway: Duration,
     maximumLifetime: Duration, allowExpired: Bool = false
   ) throws(TokenError) -> VerifiedAccessToken {
+    let (unverified, key) = try parse(token)
+    return try unverified.accessToken(
+      signedBy: key,
+      TokenExpectation(
+        issuer: issuer, audience: audience, now: now, leeway: leeway,
+        maximumLifetime: maximumLifetime, allowsExpired: allowExpired))
+  }
+
+  /// Verifies a gate token.
+  ///
+  /// - Parameters:
+  ///   - token: The compact serialization.
+  ///   - issuer: What `iss` must be.
+  ///   - site: What `aud` must be: the origin of the site.
+  ///   - now: The time of the request.
+  ///   - leeway: The tolerated clock difference.
+  ///   - maximumLifetime: The longest lifetime that is accepted.
+  /// - Returns: The verified token.
+  /// - Throws: The first expectation that is not met.
+  package func verifyGate(
+    _ token: [UInt8], issuer: String, site: String, at now: NumericDate, leeway: Duration,
+    maximumLifetime: Duration
+  ) throws(TokenError) -> VerifiedGateToken {
+    let (unverified, key) = try parse(token)
+    return try unverified.gateToken(
+      signedBy: key,
+      TokenExpectation(
+        issuer: issuer, audience: site, now: now, leeway: leeway,
+        maximumLifetime: maximumLifetime, allowsExpired: false))
+  }
+
+  /// Parses a token, and finds the key that its header names.
+  private func parse(
+    _ token: [UInt8]
+  ) throws(TokenError) -> (token: UnverifiedJWS, key: VerificationKey) {
     let keys = current
     let unverified = try UnverifiedJWS(token, keys.headers)
     guard let kid = unverified.header.keyID,
       let listed = keys.set.keys.first(where: { hasSameBytes($0.kid, kid) })
     else { throw .unknownKey }
-    return try unverified.accessToken(
-      signedBy: listed.key,
-      AccessExpectation(
-        issuer: issuer, audience: audience, now: now, leeway: leeway,
-        maximumLifetime: maximumLifetime, allowsExpired: allowExpired))
+    return (unverified, listed.key)
   }
 
   /// Verifies a refresh token.

@@ -1,3 +1,5 @@
+// The errors of this module that a log line can explain.
+
 import Accounts
 
 extension KeyError: LoggableError {}

@@ -1,3 +1,5 @@
+// How secrets are compared: a MAC by this function, and never by `==`.
+
 /// Whether two secrets are equal.
 ///
 /// The running time depends on their lengths alone.

@@ -17,4 +17,34 @@ package enum Cookie {
       return Array(pair[(equals + 1)...])
     }
   }
+
+  /// Returns the value of the only cookie with this name; nil if there is none, or more than one.
+  ///
+  /// It reads names as `values` does, without a copy: `check` calls it for every request.
+  package static func only(
+    _ name: StaticString, in header: ArraySlice<UInt8>
+  ) -> ArraySlice<UInt8>? {
+    var found: ArraySlice<UInt8>?
+    var start = header.startIndex
+    while start < header.endIndex {
+      let end = header[start...].firstIndex(of: UInt8(ascii: ";")) ?? header.endIndex
+      let pair = header[start..<end].drop { $0 == UInt8(ascii: " ") }
+      if let value = value(of: name, in: pair) {
+        guard found == nil else { return nil }
+        found = value
+      }
+      start = end + 1
+    }
+    return found
+  }
+
+  private static func value(
+    of name: StaticString, in pair: ArraySlice<UInt8>
+  ) -> ArraySlice<UInt8>? {
+    let count = name.utf8CodeUnitCount
+    guard pair.count > count, pair[pair.startIndex + count] == UInt8(ascii: "="),
+      name.withUTF8Buffer({ unsafe pair.prefix(count).elementsEqual($0) })
+    else { return nil }
+    return pair.dropFirst(count + 1)
+  }
 }

@@ -1,3 +1,5 @@
+import Text
+
 /// A JSON value.
 ///
 /// RFC 8259.
@@ -112,8 +114,4 @@ package struct JSONObject: Equatable, Sendable {
 /// it quickly finds most unequal strings.
 package func hasSameBytes(_ left: String, _ right: String) -> Bool {
   left == right && left.utf8.elementsEqual(right.utf8)
-}
-
-func isDigit(_ byte: UInt8) -> Bool {
-  (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
 }

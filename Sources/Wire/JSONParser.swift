@@ -4,6 +4,8 @@
 // if one name is escaped), trailing commas, comments and trailing bytes: other parsers disagree
 // about their meaning.
 
+import Text
+
 /// The reason why bytes are not valid JSON, and the offset of the first error in bytes.
 package enum JSONError: Error, Equatable, Sendable {
   case syntax(offset: Int)

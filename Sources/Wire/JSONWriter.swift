@@ -1,3 +1,5 @@
+// Writes JSON: bodies of answers, log lines, tokens and the key set (RFC 8259).
+
 extension JSON {
   /// Encodes the value as UTF-8 without white space.
   ///

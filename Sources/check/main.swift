@@ -1,7 +1,8 @@
 // nginx `auth_request`: may the request that nginx asks about pass?
 //
 // 204 allows; 401 and 403 deny; 503 when it cannot decide, which denies too. It decides by
-// parameters that only nginx sets, and by the client's `Authorization`.
+// parameters that only nginx sets, by the client's `Authorization`, and, where nginx names a site,
+// by its gate cookie.
 
 import Accounts
 import AuthRequest
@@ -9,15 +10,15 @@ import Authentication
 import Configuration
 import Launch
 import Routes
-import Store
+import Stores
 import Token
 
 let settings = Settings.load()
 let keys = orExit(try KeyStore(directory: settings.keys, signing: false))
-let store = orExit(try SQLiteStore(at: settings.database))
+let store = orExit(try openStore(settings))
 
-serveAuthRequests(settings: settings, keys: keys, store: store) { call, token, accountSession in
-  let caller = try call.caller(token, accountSession)
-  try call.require(caller.account)
-  return caller
+serveAuthRequests(settings: settings, keys: keys, store: store) { call, credential, session in
+  let permit = try call.permit(credential, session)
+  try call.require(permit.account)
+  return permit
 }

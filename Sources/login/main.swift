@@ -10,18 +10,18 @@ import Launch
 import Logging
 import PasswordLogin
 import Routes
-import Store
+import Stores
 import Token
 
 let settings = Settings.load()
 let keys = orExit(try KeyStore(directory: settings.keys, signing: true))
-let store = orExit(try SQLiteStore(at: settings.database))
+let store = orExit(try openStore(settings))
 let passwords = orExit(try PasswordVerifier())
 
 serve(
   .post, settings: settings, keys: keys, reading: .json, threads: PasswordVerifier.threads
 ) { call in
-  let members = try call.members("username", "password")
+  let (members, isShared) = try call.signInMembers("username", "password")
   let password = try call.password(members[1])
   let attempt = Attempt(presenting: members[0], from: call.network)
   let found = try Username(members[0]).flatMap { try store.credentials(named: $0) }
@@ -35,7 +35,7 @@ serve(
   let account = found.account
   let session = try Session(
     of: account.id, version: account.version, for: call.client, at: call.time,
-    under: call.settings)
+    under: call.settings, isShared: isShared)
   let start = Start(
     session: session, attempt: attempt, verified: found,
     newHash: try passwords.rehash(password, found),

@@ -5,13 +5,13 @@ import Authentication
 import Configuration
 import Launch
 import Routes
-import Store
+import Stores
 import Token
 import Wire
 
 let settings = Settings.load()
 let keys = orExit(try KeyStore(directory: settings.keys, signing: false))
-let store = orExit(try SQLiteStore(at: settings.database))
+let store = orExit(try openStore(settings))
 
 serve(.get, settings: settings, keys: keys) { call in
   let caller = try call.caller(keys, store)

@@ -11,12 +11,12 @@ import Launch
 import Logging
 import PasswordLogin
 import Routes
-import Store
+import Stores
 import Token
 
 let settings = Settings.load()
 let keys = orExit(try KeyStore(directory: settings.keys, signing: true))
-let store = orExit(try SQLiteStore(at: settings.database))
+let store = orExit(try openStore(settings))
 let policy = orExit(try PasswordPolicy(settings))
 let passwords = orExit(try PasswordVerifier())
 
@@ -42,7 +42,7 @@ serve(
   let account = caller.account.withRaisedVersion
   let session = try Session(
     of: account.id, version: account.version, for: call.client, at: call.time,
-    under: call.settings)
+    under: call.settings, isShared: caller.session.isShared)
   let change = PasswordChange(
     session: session, attempt: attempt,
     verified: Credentials(account: caller.account, passwordHash: found.passwordHash),

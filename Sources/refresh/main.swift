@@ -9,12 +9,12 @@ import Configuration
 import Launch
 import Logging
 import Routes
-import Store
+import Stores
 import Token
 
 let settings = Settings.load()
 let keys = orExit(try KeyStore(directory: settings.keys, signing: true))
-let store = orExit(try SQLiteStore(at: settings.database))
+let store = orExit(try openStore(settings))
 
 serve(.post, settings: settings, keys: keys) { call in
   switch try call.refreshToken(keys, store) {

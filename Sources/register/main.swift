@@ -10,12 +10,12 @@ import Launch
 import Logging
 import PasswordLogin
 import Routes
-import Store
+import Stores
 import Token
 
 let settings = Settings.load()
 let keys = orExit(try KeyStore(directory: settings.keys, signing: true))
-let store = orExit(try SQLiteStore(at: settings.database))
+let store = orExit(try openStore(settings))
 let policy = orExit(try PasswordPolicy(settings))
 let passwords = orExit(try PasswordVerifier())
 
@@ -23,7 +23,7 @@ serve(
   .post, settings: settings, keys: keys, reading: .json, threads: PasswordVerifier.threads
 ) { call in
   guard call.settings.isRegistrationOpen else { throw Refusal.registrationClosed }
-  let members = try call.members("username", "password")
+  let (members, isShared) = try call.signInMembers("username", "password")
   guard let username = Username(members[0]) else { throw Refusal.invalidUsername }
   let password = try call.password(members[1])
   try policy.validate(password, for: username, under: call.settings)
@@ -31,7 +31,7 @@ serve(
   let account = try Account(named: username, at: call.time)
   let session = try Session(
     of: account.id, version: account.version, for: call.client, at: call.time,
-    under: call.settings)
+    under: call.settings, isShared: isShared)
   // Hashed before the name is looked up: a taken name answers no sooner.
   let credentials = Credentials(account: account, passwordHash: try passwords.hash(password))
   guard try store.register(credentials, starting: session, network: call.network) else {

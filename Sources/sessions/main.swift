@@ -8,13 +8,13 @@ import Configuration
 import Launch
 import Logging
 import Routes
-import Store
+import Stores
 import Token
 import Wire
 
 let settings = Settings.load()
 let keys = orExit(try KeyStore(directory: settings.keys, signing: false))
-let store = orExit(try SQLiteStore(at: settings.database))
+let store = orExit(try openStore(settings))
 
 serve(.get, .delete, settings: settings, keys: keys) { call in
   let named = call.pathInfo

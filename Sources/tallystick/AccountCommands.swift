@@ -1,3 +1,5 @@
+// `tallystick account …`: creates, lists, shows and changes accounts (the contract's section 7).
+
 import Accounts
 import Authentication
 import Configuration
@@ -5,7 +7,7 @@ import Launch
 import Logging
 import PasswordHash
 import PasswordLogin
-import Store
+import Text
 import Token
 import Wire
 
@@ -99,7 +101,7 @@ private func row(_ account: Account) -> [JSON] {
 /// A command that changes one account.
 private func change(
   _ name: String, _ summary: String, _ done: String,
-  _ apply: @escaping @Sendable (SQLiteStore, AccountID) throws -> Bool
+  _ apply: @escaping @Sendable (any AccountStore, AccountID) throws -> Bool
 ) -> Command {
   Command(path: ["account", name], arguments: ["NAME"], summary: summary) { arguments in
     let store = try Context.store()

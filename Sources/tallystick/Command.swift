@@ -3,6 +3,8 @@ import Configuration
 import Launch
 import Logging
 import System
+import Text
+import Wire
 
 /// An option of a command; one with a value takes it from the next word.
 struct Option: Sendable {
@@ -10,6 +12,14 @@ struct Option: Sendable {
   /// What the value is called in the help; nil for a switch.
   var value: String?
   let meaning: String
+
+  var description: JSON {
+    .object(
+      JSONObject([
+        ("name", .string(name)), ("value", value.map(JSON.string) ?? .null),
+        ("meaning", .string(meaning)),
+      ]))
+  }
 
   static let json = Option(name: "--json", meaning: "print JSON")
 }
@@ -101,14 +111,31 @@ struct Command: Sendable {
     }
     let foot =
       "\nThe state directory and the other settings are environment variables, TALLYSTICK_…:"
-      + "\nsee tallystick config show. A name that begins with -- goes behind a lone --."
+      + "\nsee tallystick config show. What the environment does not set comes from"
+      + "\n\(InstalledSettings.path), unless it names another TALLYSTICK_STATE."
+      + "\nA name that begins with -- goes behind a lone --. tallystick --version: the version."
     return ([head] + rows + [foot]).joined(separator: "\n")
+  }
+
+  /// The table of commands as JSON.
+  static func description(of commands: [Command]) -> JSON {
+    .array(
+      commands.map { command in
+        .object(
+          JSONObject([
+            ("path", .array(command.path.map(JSON.string))),
+            ("arguments", .array(command.arguments.map(JSON.string))),
+            ("summary", .string(command.summary)),
+            ("options", .array(command.options.map(\.description))),
+          ]))
+      })
   }
 
   /// Runs it with these words; the exit status.
   func execute(_ words: [String]) -> Int32 {
     do {
       let arguments = try Arguments(words, positional: arguments, options: options)
+      try InstalledSettings.addToEnvironment()
       if state == .existing { try Owner.takeOn(of: try Context.settings().state) }
       try run(arguments)
       return 0
@@ -118,18 +145,10 @@ struct Command: Sendable {
     } catch let refusal as Refusal {
       printError(asLine(refusal.explanation))
       return 1
-    } catch let error as FileError {
-      printError(error.reason)
-      return 111
-    } catch let error as SettingError {
-      printError(error.line)
-      return 100
-    } catch let error as any LoggableError {
-      printError(error.reason)
-      return 111
     } catch {
-      printError("\(error)")
-      return 111
+      let end = ending(after: error)
+      printError(end.line)
+      return end.status
     }
   }
 }

@@ -2,7 +2,8 @@ import Accounts
 import Configuration
 import Launch
 import Logging
-import Store
+import Stores
+import Text
 import Token
 import Wire
 
@@ -10,17 +11,17 @@ import Wire
 enum Context {
   /// The settings; commands that sign or verify nothing do without an issuer.
   static func settings(issuerNeeded: Bool = false) throws(SettingError) -> Settings {
-    try Settings { variable in
-      let value = environmentValue(variable)
-      guard !issuerNeeded, variable == "TALLYSTICK_ISSUER" else { return value }
-      return value ?? "https://localhost"
+    var variables = environmentVariables(beginning: Settings.prefix)
+    if !issuerNeeded, !variables.contains(where: { $0.name == Settings.issuerVariable }) {
+      variables.append((Settings.issuerVariable, "https://localhost"))
     }
+    return try Settings(environment: variables)
   }
 
-  static func store() throws -> SQLiteStore {
-    let path = try settings().database
-    try expectRegularFiles(ofStore: path)
-    return try SQLiteStore(at: path)
+  static func store() throws -> any AccountStore {
+    let settings = try settings()
+    if settings.store == .sqlite { try expectRegularFiles(ofStore: settings.database) }
+    return try openStore(settings)
   }
 
   static func log() -> Log { Log(program: "tallystick", level: .info) }
@@ -28,7 +29,7 @@ enum Context {
   /// The account of this name.
   ///
   /// - Throws: `Refused` if there is none.
-  static func account(_ name: String, in store: SQLiteStore) throws -> Account {
+  static func account(_ name: String, in store: any AccountStore) throws -> Account {
     guard let username = Username(name), let found = try store.credentials(named: username) else {
       throw Refused(line: "no account \(quoted(name))")
     }

@@ -1,6 +1,5 @@
 import CSystem
 import Configuration
-import FastCGI
 import Glibc
 import Launch
 import Logging
@@ -13,6 +12,8 @@ func readFile(_ path: String) -> [UInt8]? {
 
 /// Makes a directory that is closed to everybody else, or takes an empty one or one of ours.
 ///
+/// One with the setgid bit stays open to its group, which can enter it and change nothing in it.
+///
 /// - Throws: `Refused` for another directory, or with what the system said.
 func makePrivateDirectory(_ path: String) throws(Refused) {
   guard unsafe mkdir(path, 0o700) == 0 || errno == EEXIST else {
@@ -24,8 +25,11 @@ func makePrivateDirectory(_ path: String) throws(Refused) {
   guard exists(path + "/keys") || Directory.isEmpty(directory) else {
     throw Refused(line: "\(path) holds something else: name an empty directory or a new one")
   }
-  // Whatever the umask or whoever made it: nobody but the owner looks in.
-  guard fchmod(directory.number, 0o700) == 0 else {
+  // Whatever the umask or whoever made it: nobody else looks in. Where the mode is right it is not
+  // set, because the kernel drops the setgid bit if the owner is not in the group.
+  let info = directory.status
+  let mode: mode_t = info.isShared ? 0o2750 : 0o700
+  guard info.st_mode & 0o7777 == mode || fchmod(directory.number, mode) == 0 else {
     throw Refused(.system(path, "cannot be closed"))
   }
 }

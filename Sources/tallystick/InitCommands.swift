@@ -1,9 +1,13 @@
+// `tallystick init`: makes the state directory, or migrates the database of an older version.
+//
+// The order matters: the database comes last, because its presence says that everything is there.
+
 import Accounts
 import Configuration
 import Launch
 import Logging
 import PasswordHash
-import Store
+import Stores
 import System
 import Token
 
@@ -16,6 +20,9 @@ let initCommands = [
         name: "--words", value: "FILE",
         meaning: "common passwords, one a line; Debian's otherwise"),
       Option(
+        name: "--upgrade",
+        meaning: "only bring a state that is there up to date; nothing to do is no error"),
+      Option(
         name: "--owner", value: "USER",
         meaning: "whom a new state directory belongs to, as root; who owns its parent otherwise"),
     ],
@@ -24,42 +31,60 @@ let initCommands = [
   ) { arguments in
     let settings = try Context.settings()
     let algorithm = try algorithm(arguments.options["--algorithm"]) ?? .es256
+    if arguments.has("--upgrade") { return try upgrade(settings) }
     // Before anything else is looked at, the list of words included: as root it could be read to
     // a service that may not read it.
     let isNew = try Owner.takeOnOrMake(of: settings.state, for: arguments.options["--owner"])
     defer { if isNew { removeIfEmpty(settings.state) } }
-    if let (found, known) = try migrate(settings.database) {
+    let keys = KeyDirectory(path: settings.keys)
+    var joins = false
+    switch try conditionOfStore(settings) {
+    case .missing: break
+    case .outdated(let found, let known):
+      try makeStore(settings)
       Context.note("init")
-      return printLine("brought \(settings.database) from schema \(found) to \(known)")
-    }
-    guard !exists(settings.database) else {
-      throw Refused(line: "\(settings.database) exists: init creates, it never replaces")
+      return printLine("brought \(settings.storeName) from schema \(found) to \(known)")
+    case .current where settings.store != .sqlite && !keys.exists:
+      // Another host has made the store, and this one joins it.
+      joins = true
+    case .current:
+      throw Refused(line: "\(settings.storeName) exists: init creates, it never replaces")
     }
     let words = try blocklist(arguments.options["--words"])
     try makePrivateDirectory(settings.state)
     try File.replace(settings.blocklist, with: words, mode: 0o600)
-    let keys = KeyDirectory(path: settings.keys)
+    if joins {
+      guard let shared = try sharedKeys() else { throw Refused(line: "there are no keys to share") }
+      let version = try shared.synchronize(at: Clock.now())
+      Context.note("init")
+      return printLine(
+        "created \(settings.state) with version \(version) of the keys; this host "
+          + (keys.hasSealingKey ? "signs" : "only checks: it has no \(keys.path)/sealing.key"))
+    }
     if !keys.exists { try keys.create(algorithm: algorithm, at: Clock.now()) }
     // Keys that an earlier call left may be another's by now.
     try KeyStore(directory: settings.keys, signing: true).prove()
     // Last, because it is what says that everything is there.
-    try SQLiteStore.create(at: settings.database)
+    try makeStore(settings)
+    try sharedKeys()?.start(at: Clock.now())
     Context.note("init")
     printLine("created \(settings.state)")
   }
 ]
 
-/// Migrates a database that an older program made.
-///
-/// - Returns: The schema that it had and the one that it has; nil if there was nothing to do.
-private func migrate(_ database: String) throws -> (found: Int64, known: Int64)? {
-  do throws(StoreError) {
-    _ = try SQLiteStore(at: database)
-    return nil
-  } catch {
-    guard case .schema(let found, let known) = error, found < known else { return nil }
-    try SQLiteStore.migrate(at: database)
-    return (found, known)
+/// Brings a state that is there up to date, and makes SQLite's log and its index if they are missing.
+private func upgrade(_ settings: Settings) throws {
+  try Owner.takeOn(of: settings.state)
+  switch try conditionOfStore(settings) {
+  case .missing:
+    throw Refused(
+      status: 111, line: "there is no \(settings.storeName); tallystick init creates it")
+  case .outdated(let found, let known):
+    try makeStore(settings)
+    Context.note("init")
+    printLine("brought \(settings.storeName) from schema \(found) to \(known)")
+  case .current:
+    return
   }
 }
 

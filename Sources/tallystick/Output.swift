@@ -1,6 +1,10 @@
+// What the command prints and asks for: lines, tables, JSON, and a password prompt.
+//
+// The rules of output are at the top of main.swift. A stranger may have chosen any text that is
+// printed, so every cell is escaped.
+
 import Accounts
 import Configuration
-import FastCGI
 import Glibc
 import Launch
 import Logging

@@ -8,6 +8,7 @@ import Configuration
 import Launch
 import Glibc
 import System
+import Text
 
 /// What a command does with the state directory.
 enum StateUse {
@@ -72,7 +73,7 @@ enum Owner {
   private static func make(
     _ name: String, in parent: borrowing Descriptor, for owner: uid_t, at path: String
   ) throws(Refused) -> Descriptor {
-    do throws(FileError) {
+    try Refused.explaining { () throws(FileError) in
       guard unsafe mkdirat(parent.number, name, 0o700) == 0 else {
         throw .system(path, "cannot be created")
       }
@@ -84,12 +85,11 @@ enum Owner {
       guard info.st_uid == 0, Directory.isEmpty(made) else {
         throw FileError(path, "was replaced while it was made")
       }
-      guard fchown(made.number, owner, primaryGroup(of: owner) ?? info.st_gid) == 0,
-        fchmod(made.number, 0o700) == 0, fsync(made.number) == 0
+      let shared = sharingGroup(of: owner)
+      guard fchown(made.number, owner, shared ?? primaryGroup(of: owner) ?? info.st_gid) == 0,
+        fchmod(made.number, shared == nil ? 0o700 : 0o2750) == 0, fsync(made.number) == 0
       else { throw .system(path, "cannot be given to \(userName(owner))") }
       return made
-    } catch {
-      throw Refused(error)
     }
   }
 
@@ -143,7 +143,7 @@ enum Owner {
           + systemMessage(errno))
     }
     // The kernel may allow it again for another user.
-    _ = ts_hide_memory()
+    hideMemory()
   }
 }
 
@@ -158,6 +158,16 @@ private func knownName(of user: uid_t) -> String? {
 private func primaryGroup(of user: uid_t) -> gid_t? {
   guard let entry = unsafe getpwuid(user) else { return nil }
   return unsafe entry.pointee.pw_gid
+}
+
+/// Whether there is a user of this name.
+func isUser(_ name: String) -> Bool { unsafe getpwnam(name) != nil }
+
+/// The group with which an installed package shares the state; nil for any other owner's.
+private func sharingGroup(of owner: uid_t) -> gid_t? {
+  guard knownName(of: owner) == "tallystick", let entry = unsafe getgrnam("tallystick-store")
+  else { return nil }
+  return unsafe entry.pointee.gr_gid
 }
 
 private func userNumber(_ name: String) throws(Refused) -> uid_t {

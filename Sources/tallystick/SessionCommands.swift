@@ -1,9 +1,11 @@
+// `tallystick session …` and `tallystick ban …`: lists and ends sessions and bans.
+
 import Accounts
 import Authentication
 import Configuration
 import Launch
 import Logging
-import Store
+import Text
 import Wire
 
 let sessionCommands = [

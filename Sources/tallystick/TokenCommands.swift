@@ -1,9 +1,10 @@
+// `tallystick token …`: issues and verifies access tokens, by the same functions as the routes.
+
 import Accounts
 import Authentication
 import Configuration
 import Launch
 import Logging
-import Store
 import Token
 import Wire
 
@@ -22,7 +23,7 @@ let tokenCommands = [
     let now = Clock.now()
     let session = try Session(
       of: account.id, version: account.version, for: Client(address: "", userAgent: ""), at: now,
-      under: settings)
+      under: settings, isShared: false)
     let start = Start(
       session: session, attempt: Attempt(presenting: account.username.text, from: .unknown),
       verified: found, newHash: nil, maximumSessions: settings.maximumSessions)
@@ -55,7 +56,7 @@ let tokenCommands = [
 
 /// The claims of an access token that counts, as `check` would decide.
 private func callerClaims(
-  of token: [UInt8], _ keys: KeyStore, _ store: SQLiteStore, _ settings: Settings
+  of token: [UInt8], _ keys: KeyStore, _ store: any AccountStore, _ settings: Settings
 ) throws -> AccessClaims {
   let now = Clock.now()
   let verified: VerifiedAccessToken

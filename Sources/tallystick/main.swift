@@ -5,22 +5,31 @@
 // setting, 111 failing system. Passwords come from a prompt or standard input, never from an
 // argument: arguments show in the list of processes.
 
-import CSystem
 import Configuration
 import Launch
 import Logging
+import Text
+import Wire
 
-// Nobody but root reads a core or the memory of a program that holds keys and passwords (T230).
-_ = ts_hide_memory()
+hideMemory()
 
 let commands =
-  initCommands + accountCommands + sessionCommands + banCommands + keyCommands + tokenCommands
-  + configCommands
+  setupCommands + initCommands + accountCommands + sessionCommands + banCommands + keyCommands
+  + tokenCommands + configCommands + storeCommands + backupCommands + doctorCommands + tryCommands
 
 var words = Array(CommandLine.arguments.dropFirst())
 if words.isEmpty || words[0] == "--help" || words[0] == "help" {
   printLine(Command.overview(commands))
   Launch.exit(words.isEmpty ? 100 : 0)
+}
+if words[0] == "--version" {
+  printLine("tallystick \(version)")
+  Launch.exit(0)
+}
+// For the manual page and the completion, which are made from the same table.
+if words[0] == "--describe" {
+  printLine(String(decoding: Command.description(of: commands).encode(), as: UTF8.self))
+  Launch.exit(0)
 }
 guard let command = commands.first(where: { words.starts(with: $0.path) }) else {
   let group = commands.filter { $0.path.first == words[0] }

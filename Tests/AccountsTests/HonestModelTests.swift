@@ -4,7 +4,7 @@ import Testing
 
 /// Every interleaving of honest tabs that share one cookie jar, explored to the end.
 ///
-/// The model knows no longest run: it is finite, and every state that can be reached is visited
+/// Runs have no maximum length: the model is finite, and every state that can be reached is visited
 /// once. A server that crashes between commit and answer is a lost answer.
 @Suite struct `Nobody honest is signed out` {
   private typealias Network = Scenario.Network
@@ -100,7 +100,7 @@ import Testing
   }
 }
 
-/// What the table of the contract cannot avoid, each by its shortest way.
+/// The sign-outs that the contract's table cannot avoid, each by its shortest sequence of events.
 ///
 /// The server cannot tell these from a thief who follows the owner. One refresh at a time, as
 /// the browser client does it, avoids them all.

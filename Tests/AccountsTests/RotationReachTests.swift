@@ -2,7 +2,7 @@ import Testing
 
 @testable import Accounts
 
-/// What the rule looks at; the model in `Model` reduces sessions to just that.
+/// What the rule depends on; the model in `Model` reduces sessions to exactly that.
 @Suite struct `The rule of rotation` {
   private let windows: [Duration] = [.zero, .seconds(10)]
 

@@ -26,10 +26,10 @@ import Testing
 
   @Test func `gives an access token its life from now, up to its own end`() throws {
     let session = try session(lifetime: .seconds(1_000))
-    #expect(session.accessExpiry(at: start + 50, lifetime: .seconds(900)) == start + 950)
-    #expect(session.accessExpiry(at: start + 100, lifetime: .seconds(900)) == start + 1_000)
-    #expect(session.accessExpiry(at: start + 101, lifetime: .seconds(900)) == start + 1_000)
-    #expect(session.accessExpiry(at: start, lifetime: .seconds(Int64.max)) == start + 1_000)
+    #expect(session.expiry(at: start + 50, lifetime: .seconds(900)) == start + 950)
+    #expect(session.expiry(at: start + 100, lifetime: .seconds(900)) == start + 1_000)
+    #expect(session.expiry(at: start + 101, lifetime: .seconds(900)) == start + 1_000)
+    #expect(session.expiry(at: start, lifetime: .seconds(Int64.max)) == start + 1_000)
   }
 
   @Test func `is never prolonged, however often it is refreshed`() throws {

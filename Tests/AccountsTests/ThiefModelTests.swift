@@ -87,7 +87,7 @@ import Testing
   }
 }
 
-/// The counter-check: the model must notice each row that is missing or changed.
+/// The counter-check: the model must notice if a row of the table is missing or changed.
 @Suite struct `A broken rule is found` {
   private func explored(_ rule: Rule, tabs: Int) throws -> Exploration {
     try Scenario(

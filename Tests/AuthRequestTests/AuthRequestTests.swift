@@ -26,9 +26,9 @@ private final class Host {
   init(patience: Duration = .seconds(5)) throws {
     let path = folder.path
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    settings = try Settings { name in
-      ["TALLYSTICK_ISSUER": "https://a.test", "TALLYSTICK_STATE": path][name]
-    }
+    settings = try Settings(environment: [
+      ("TALLYSTICK_ISSUER", "https://a.test"), ("TALLYSTICK_STATE", path),
+    ])
     try KeyDirectory(path: settings.keys).create(algorithm: .es256, at: now)
     try SQLiteStore.create(at: settings.database)
     keys = try KeyStore(directory: settings.keys, signing: false)
@@ -46,10 +46,10 @@ private final class Host {
     responder = AuthRequestResponder(
       settings: settings, keys: keys, store: store,
       log: Log(program: "check", level: .error)
-    ) { call, token, accountSession in
-      let caller = try call.caller(token, accountSession)
-      try call.require(caller.account)
-      return caller
+    ) { call, credential, accountSession in
+      let permit = try call.permit(credential, accountSession)
+      try call.require(permit.account)
+      return permit
     }
   }
 
@@ -61,7 +61,7 @@ private final class Host {
   func signIn() throws -> (session: SessionID, token: String) {
     let session = try Session(
       of: account.id, version: 1, for: Client(address: "", userAgent: ""), at: now,
-      under: settings)
+      under: settings, isShared: false)
     let verified = try #require(try store.credentials(of: account.id))
     _ = try store.start(
       Start(
@@ -215,7 +215,7 @@ private final class Host {
     let forgetful = AuthRequestResponder(
       settings: host.settings, keys: host.keys, store: host.store,
       log: Log(program: "check", level: .error), remembers: false
-    ) { call, token, accountSession in try call.caller(token, accountSession) }
+    ) { call, credential, accountSession in try call.permit(credential, accountSession) }
     let request = Request(
       parameters: Parameters([("HTTP_AUTHORIZATION", "Bearer \(token)")]))
     #expect(forgetful.respond(to: request, at: host.now).status == 204)

@@ -5,7 +5,7 @@ import Testing
 private func settings(_ variables: [String: String]) throws(SettingError) -> Settings {
   var all = ["TALLYSTICK_ISSUER": "https://auth.example.test"]
   all.merge(variables) { $1 }
-  return try Settings { all[$0] }
+  return try Settings(environment: all.map { ($0, $1) })
 }
 
 @Suite struct `The settings` {
@@ -26,7 +26,8 @@ private func settings(_ variables: [String: String]) throws(SettingError) -> Set
   }
 
   @Test func `need an issuer`() {
-    #expect(throws: SettingError.self) { try Settings { _ in nil } }
+    let error = #expect(throws: SettingError.self) { try Settings(environment: []) }
+    #expect(error?.line.hasPrefix("TALLYSTICK_ISSUER is not set: an https origin") == true)
     #expect(throws: SettingError.self) { try settings(["TALLYSTICK_ISSUER": ""]) }
   }
 
@@ -49,6 +50,47 @@ private func settings(_ variables: [String: String]) throws(SettingError) -> Set
     #expect(error?.variable == variable)
     #expect(error?.line.contains(variable) == true)
     #expect(error?.line.contains("\n") == false)
+  }
+
+  @Test(arguments: ["TALLYSTICK_LEEWAI", "TALLYSTICK_", "TALLYSTICK_leeway", "TALLYSTICK_LEEWAY_"])
+  func `that no program knows are refused by name, value and the names that are known`(
+    variable: String
+  ) throws {
+    let error = #expect(throws: SettingError.self) { try settings([variable: "2s"]) }
+    #expect(error?.line.hasPrefix("\(variable)=\"2s\" is unknown: allowed are TALLYSTICK_") == true)
+    for setting in Settings.table { #expect(error?.line.contains(setting.variable) == true) }
+    #expect(error?.line.contains("\n") == false)
+  }
+
+  @Test func `that are misspelt are told apart from those that are not set`() {
+    let error = #expect(throws: SettingError.self) {
+      try Settings(environment: [("TALLYSTICK_ISSUR", "https://auth.example.test")])
+    }
+    #expect(error?.variable == "TALLYSTICK_ISSUR")
+  }
+
+  @Test(arguments: [
+    ("TALLYSTICK_STORAGE", "postgresql://tally:stick@db.example.test"),
+    ("TALLYSTICK_SECRET", "hunter2"), ("TALLYSTICK_DB_PASSWORD", "hunter2"),
+  ])
+  func `that no program knows do not show what may be a secret`(variable: String, value: String) {
+    let error = #expect(throws: SettingError.self) { try settings([variable: value]) }
+    #expect(error?.line.hasPrefix("\(variable) is unknown: ") == true)
+    #expect(error?.line.contains(value) == false)
+  }
+
+  @Test func `are refused if the environment names one twice`() {
+    let issuer = ("TALLYSTICK_ISSUER", "https://auth.example.test")
+    let error = #expect(throws: SettingError.self) { try Settings(environment: [issuer, issuer]) }
+    #expect(error?.allowed == "named once")
+  }
+
+  @Test(arguments: Settings.table.map(\.variable))
+  func `are shown as they would be read`(variable: String) throws {
+    let first = try settings([:])
+    let rows = first.rows.map { (name: $0.variable, value: $0.value) }
+    #expect(rows.contains { $0.name == variable })
+    #expect(try Settings(environment: rows).rows.map(\.value) == rows.map(\.value))
   }
 
   @Test(arguments: [
@@ -78,6 +120,11 @@ private func settings(_ variables: [String: String]) throws(SettingError) -> Set
       ("TALLYSTICK_ISSUER", "https://other.example.test")
     ])
     #expect(changed.audience == "https://other.example.test")
+  }
+
+  @Test func `ignore parameters of a request that no setting has`() throws {
+    let base = try settings([:])
+    #expect(try base.overridden(by: [("TALLYSTICK_LEEWAI", "1h")]) == base)
   }
 
   @Test func `take no path from the parameters of a request`() throws {
@@ -125,5 +172,53 @@ private func settings(_ variables: [String: String]) throws(SettingError) -> Set
     #expect(Origin("https://localhost:8443")?.cookieDomains == [])
     #expect(Origin("https://127.0.0.1")?.cookieDomains == [])
     #expect(Origin("https://[::1]")?.cookieDomains == [])
+  }
+}
+
+/// Contract, section 6: `STORE` and `CHECK_STALENESS`.
+@Suite struct `The store's setting` {
+  @Test(arguments: [
+    ("sqlite", "sqlite"), ("postgresql://", "postgresql://"),
+    ("postgresql://auth.example/tallystick", "postgresql://auth.example/tallystick"),
+    ("postgresql://us:secret@a:1,b:2/db?sslmode=verify-full", "postgresql://us@a:1,b:2/db?…"),
+    ("postgresql://us:s?cret@a/db", "postgresql://us@a/db"),
+    ("postgresql:///db?host=/run/x&password=secret", "postgresql:///db?…"),
+    ("postgresql://us:sec@ret@a/db", "postgresql://…"),
+    ("postgresql://us:sec/ret@a/db", "postgresql://…"),
+  ])
+  func `is shown without what may be a password`(text: String, shown: String) throws {
+    let setting = try settings(["TALLYSTICK_STORE": text]).store
+    #expect(setting.shown == shown)
+    #expect(!setting.shown.contains("cret"))
+  }
+
+  @Test(arguments: ["", "SQLite", "postgres://h/db", "mysql://us:secret@h/db", " sqlite"])
+  func `that is wrong is refused without being repeated`(text: String) {
+    let error = #expect(throws: SettingError.self) { try settings(["TALLYSTICK_STORE": text]) }
+    #expect(error?.line.contains("TALLYSTICK_STORE") == true)
+    #expect(error?.line.contains("secret") == false)
+  }
+
+  @Test(arguments: ["0s", "1s", "10s"])
+  func `may be followed a few seconds late, if it is on a server`(age: String) throws {
+    let remote = ["TALLYSTICK_STORE": "postgresql://h/db", "TALLYSTICK_CHECK_STALENESS": age]
+    #expect(try settings(remote).checkStaleness == .seconds(wholeSeconds(age) ?? -1))
+    guard age != "0s" else { return }
+    #expect(throws: SettingError.self) { try settings(["TALLYSTICK_CHECK_STALENESS": age]) }
+  }
+
+  @Test(arguments: ["11s", "1", "-1s", "1m"])
+  func `may not be followed later than that`(age: String) {
+    #expect(throws: SettingError.self) {
+      try settings(["TALLYSTICK_STORE": "postgresql://h/db", "TALLYSTICK_CHECK_STALENESS": age])
+    }
+  }
+
+  @Test func `is none of a request's parameters`() throws {
+    let settings = try settings([:])
+    let overridden = try settings.overridden(by: [
+      ("TALLYSTICK_STORE", "postgresql://h/db"), ("TALLYSTICK_CHECK_STALENESS", "10s"),
+    ])
+    #expect(overridden == settings)
   }
 }

@@ -70,6 +70,18 @@ private let kinds: [ServeOptions.Kind] = [.threads, .events]
     #expect(try body(kind, length: "x", sent: 20, maximum: 0) == "none")
   }
 
+  /// T086: nginx passes an upload on as it arrives (location/site-request.conf).
+  @Test func `is not waited for by a program that reads none`() throws {
+    let server = try TestServer(.threads, maximumBody: 0)
+    let peer = try server.connect()
+    let parameters = Records.pairs([("CONTENT_LENGTH", [])])
+    peer.send(Records.begin() + Records.stream(4, 1, parameters))
+    #expect(try peer.answer()?.body.hasPrefix("none") == true)
+    // What arrives afterwards is dropped; the answer was read all the same.
+    peer.send(Records.stream(5, 1, Array(repeating: 0x61, count: 100_000)))
+    #expect(try server.exchange(Records.request([:]))?.body.hasPrefix("none") == true)
+  }
+
   /// T166.
   @Test(arguments: kinds)
   func `that never ends costs its connection and reaches no handler`(

@@ -6,7 +6,7 @@ private let kinds: [ServeOptions.Kind] = [.threads, .events]
 
 /// T176.
 ///
-/// libfcgi is only asked what nginx could send: it does not survive everything, see
+/// libfcgi gets only what nginx could send, because it does not survive everything: see
 /// `ThreadedResponder`.
 @Suite struct `The FastCGI protocol` {
   private let request = Records.request(["A": "b"])

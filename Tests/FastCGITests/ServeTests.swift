@@ -1,5 +1,6 @@
 import CSystem
 import Glibc
+import System
 import Testing
 import Threads
 
@@ -62,7 +63,7 @@ private func setStandardInput(_ bytes: [UInt8]) {
       serve(options(), arguments: ["test", "--sokcet", "x"], echo)
     }
     let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
-    #expect(text.contains("test: unknown option '--sokcet'"))
+    #expect(text.contains("test: unknown option \"--sokcet\""))
   }
 
   @Test func `exits with 111 if its socket cannot be opened`() async {
@@ -75,6 +76,27 @@ private func setStandardInput(_ bytes: [UInt8]) {
   @Test func `finishes and exits with 0 on SIGTERM`() async {
     await #expect(processExitsWith: .exitCode(0)) { try serveUntilSignal(.threads, SIGTERM) }
     await #expect(processExitsWith: .exitCode(0)) { try serveUntilSignal(.events, SIGINT) }
+  }
+
+  @Test func `says its version before it needs a setting`() async {
+    let result = await #expect(processExitsWith: .exitCode(0), observing: [\.standardOutputContent])
+    {
+      answerHelp(
+        ServeOptions(program: "test", version: "1.2.3") { _ in }, arguments: ["test", "--version"])
+      exit(1)
+    }
+    #expect(isOutput(result, "test (tallystick) 1.2.3\n"))
+  }
+
+  @Test func `exits with 0 when nobody has connected for its idle time`() async {
+    await #expect(processExitsWith: .exitCode(0)) {
+      dup2(openSocket(at: temporaryPath()), STDIN_FILENO)
+      serve(options(.threads), arguments: ["test", "--idle", "1"], echo)
+    }
+    await #expect(processExitsWith: .exitCode(0)) {
+      dup2(openSocket(at: temporaryPath()), STDIN_FILENO)
+      serve(options(.events), arguments: ["test", "--idle", "1"], echo)
+    }
   }
 
   @Test func `serves the socket that it inherits as standard input`() async {
@@ -101,6 +123,8 @@ private func setStandardInput(_ bytes: [UInt8]) {
   @Test(arguments: [
     ["-h"], ["x"], [""], ["--socket"], ["--socket="], ["--threads", "0"], ["--threads", "x"],
     ["--threads=1001"], ["--processes", "-1"], ["--help=1"], ["--worker", "x"], ["--"],
+    ["--idle", "0"], ["--idle", "x"], ["--idle=86401"], ["--idle=9", "--socket=/s"],
+    ["--idle=9", "--processes=2"],
   ])
   func `is refused where it says something else`(_ arguments: [String]) {
     #expect(throws: UsageError.self) { try ServeCommand(arguments) }

@@ -3,7 +3,7 @@ import Foundation
 import Store
 import Testing
 
-/// What a test has other processes do: it is nothing by itself.
+/// Tasks that a test runs in other processes; on its own this suite does nothing.
 @Suite struct ChildProcess {
   private static let environment = ProcessInfo.processInfo.environment
 

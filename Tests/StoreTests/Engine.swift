@@ -1,17 +1,23 @@
 import Accounts
 import Foundation
+import PostgreSQL
 import Store
 import Testing
 
-/// A store engine under the contract: how its store in a directory is opened, made if need be.
+/// A store engine under test: how to open its store in a directory, or create it there.
 struct Engine: Sendable, CustomTestStringConvertible {
   let testDescription: String
   let open: @Sendable (_ directory: String) throws -> any AccountStore
 
-  /// Every test named `Contract…` runs against each of these; a second engine is added here.
+  /// Every test named `Contract…` runs against each of these; another engine is added here.
   static let all = [
-    sqlite("SQLite, one job a transaction", batch: 1), sqlite("SQLite", batch: 256),
+    sqlite("SQLite, one job a transaction", batch: 1), sqlite("SQLite", batch: 256), postgreSQL,
   ]
+
+  /// A database of its own for each directory, on one server for all tests.
+  static let postgreSQL = Engine(testDescription: "PostgreSQL") { directory in
+    try PostgreSQLStore(uri: try Server.shared.get().database(for: directory))
+  }
 
   private static func sqlite(_ name: String, batch: Int) -> Engine {
     Engine(testDescription: name) { directory in
@@ -24,7 +30,7 @@ struct Engine: Sendable, CustomTestStringConvertible {
   }
 }
 
-/// A directory that goes when the test does.
+/// A directory that is deleted after the test.
 final class Scratch: Sendable {
   let path: String
 
@@ -40,7 +46,7 @@ final class Scratch: Sendable {
   var database: String { path + "/tallystick.db" }
 }
 
-/// A store under test with people in it.
+/// A store under test, with accounts in it.
 final class Bench: Sendable {
   let scratch: Scratch
   let store: any AccountStore

@@ -229,7 +229,7 @@ private let hasStrace = FileManager.default.isExecutableFile(atPath: "/usr/bin/s
   }
 }
 
-/// Gives up root's way past modes, for the calling thread alone.
+/// Gives up root's right to ignore file modes, for the calling thread only.
 private func asNobody() {
   typealias SetFileSystemUser = @convention(c) (uid_t) -> Int32
   guard let symbol = unsafe dlsym(nil, "setfsuid") else {

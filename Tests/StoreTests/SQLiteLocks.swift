@@ -3,8 +3,8 @@ import Foundation
 import Store
 import Testing
 
-/// What SQLite before 3.51.3 needs so that a checkpoint cannot race a commit, and what keeps
-/// writers in line.
+/// SQLite before 3.51.3 needs the lock so that no checkpoint races a commit, and it queues the
+/// writers.
 @Suite struct `The write lock` {
   /// T196: seen from a descriptor of another process's kind, at each step of each writer.
   @Test func `is held in every transaction and every checkpoint of every process`() throws {

@@ -4,7 +4,7 @@ import Testing
 import Token
 import Wire
 
-/// A directory that goes when the test does.
+/// A directory that is deleted after the test.
 final class Scratch: Sendable {
   let path: String
 

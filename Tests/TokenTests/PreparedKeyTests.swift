@@ -3,8 +3,9 @@ import Testing
 
 @testable import Token
 
-/// A key that `check` made ready verifies by multiples of it and not by OpenSSL's own verification;
-/// these hold the two side by side, and Wycheproof's vectors hold both.
+/// A prepared key verifies by precomputed multiples instead of OpenSSL's own verification.
+///
+/// These tests compare the two, and both with Wycheproof's vectors.
 ///
 /// FIPS 186-5 §6.4.2.
 @Suite struct `A prepared ES256 key` {

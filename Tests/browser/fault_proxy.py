@@ -1,17 +1,17 @@
-"""A proxy between the browser and nginx that sees every request, and can spoil some of them.
+"""A proxy between the browser and nginx that sees every request, and can make some of them fail.
 
 It speaks HTTP/1.1 over TLS to the browser, with the site's own certificate, and asks nginx over a
-connection of its own. Chromium is told that the site's host and port are to be found here, so
-that origins, cookies and the Host header are what they would be without it.
+connection of its own. Chromium resolves the site's host and port to this proxy, so origins, cookies
+and the Host header are the same as without it.
 
-It also answers for every name that is not in `names`, with an empty page and the headers that
-`foreign_headers` has for it, and for the paths in `pages`: Playwright's own interception would answer
-preflights in the site's place.
+It also answers by itself: for every name that is not in `names`, with an empty page and the headers
+in `foreign_headers`, and for the paths in `pages`. Playwright's own interception cannot be used for
+this, because it would answer preflights in the site's place.
 
-`plan` decides, request by request, what goes wrong. Answers that are dropped are closed without a
-byte: on a reused connection Chromium then sends the POST again by itself, up to seven times.
-`too_late` is asked just before a request reaches nginx and just before its answer goes out, and can
-put a 502 in its place: what a test promises not to exceed is measured where it counts.
+`plan` decides for each request what goes wrong. If an answer is dropped, the connection is closed
+without a byte; on a reused connection Chromium then sends the POST again by itself, up to seven times.
+`too_late` is called just before a request goes to nginx and just before its answer goes out. It can
+replace either by a 502, so a test can limit how long a request takes at the place that matters.
 """
 
 import asyncio

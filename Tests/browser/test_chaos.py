@@ -9,14 +9,14 @@ Nobody may be signed out, and nothing may be asked without end. The seed is prin
 TALLYSTICK_CHAOS_SEED the n-th refresh meets the same fault again. TALLYSTICK_CHAOS_ROUNDS
 multiplies the rounds.
 
-One bound is kept, the one that the README's limits name: a cookie that comes later than the reuse
-window after its successor was made and used is, to the server, a stolen one. The tabs take turns,
-so only a tab that goes in the middle of a refresh can cause it. Holding requests for a fraction of
-the window does not exclude it, since the window counts from the rotation, which may have been lost
-long before, and a busy machine adds what it likes. So the proxy looks at the generations in the
-tokens as they pass: a request that a newer answer has overtaken reaches nginx within two thirds of
-the window or not at all, and an answer that a newer one has overtaken is lost. These are counted,
-and there are no more of them than the tabs that went or stood still can account for.
+One fault is left out, because the README names it as a limit: if a cookie arrives after its successor
+was used, and later than the reuse window, the server must take it for a stolen one. The tabs take
+turns, so only a tab that disappears during a refresh can cause this. A maximum delay would not
+exclude it: the window counts from the rotation, whose answer may have been lost long before, and a
+busy machine adds delays of its own. So the proxy reads the generations in the tokens that pass. A
+request that a newer answer has overtaken reaches nginx within two thirds of the window or not at
+all. An answer that a newer one has overtaken is lost. The test counts these cases: there are no more
+of them than tabs that disappeared or stood still.
 """
 
 import base64

@@ -1,7 +1,7 @@
 """What other sites can make a signed-in browser do: nothing.
 
-The other sites' pages come from the proxy, as empty as they are; what they send to the site is sent
-by Chromium, and is looked at behind it.
+The pages of the other sites are empty and come from the proxy. Chromium sends their requests to the
+site, and the tests look at what the proxy receives.
 """
 
 import pytest

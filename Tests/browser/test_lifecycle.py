@@ -1,4 +1,4 @@
-"""Tabs that are hidden, frozen, closed, crashed or restored, in a Chromium nobody helps."""
+"""Tabs that are hidden, frozen, closed, crashed or restored, in a Chromium without test switches (devtools.py)."""
 
 import contextlib
 import time

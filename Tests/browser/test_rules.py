@@ -1,4 +1,4 @@
-"""The rules that two tokens and a browser stand on, each with its proof in Chromium.
+"""The rules of two-token authentication in a browser, and where each is proved in Chromium.
 
 1. The access token is in memory only.             test_tabs.py::test_t080_…
 2. The cookie is sent to the refresh route only.   here

@@ -1,4 +1,4 @@
-"""Several tabs of one browser, and what is left in them when the session is over."""
+"""Several tabs of one browser, and what remains in them after the session has ended."""
 
 import contextlib
 import json

@@ -1,6 +1,6 @@
-"""The contract's table of errors, as requests that anything which speaks for the programs can make.
+"""The contract's table of errors as requests, to be sent to a program or through nginx.
 
-Each is made by an account named `alice` with the password of the caller's choice, and changes nothing.
+Each request is that of an account named `alice`, whose password the caller chooses. None changes anything.
 """
 
 import dataclasses
@@ -11,7 +11,7 @@ UNKNOWN = "a" * 26
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """What is refused, and how: `credential` is an access token's, `good`, `bad` or none."""
+    """A request, and the status and code that refuse it. `credential`: the access token is `good`, `bad` or absent."""
 
     status: int
     code: str
@@ -27,7 +27,7 @@ class Row:
         return f"{self.status} {self.code} {self.program}"
 
     def content(self, password):
-        """The body's bytes, with the password where the row says PASSWORD; None where there is no body."""
+        """The bytes of the body, in which the password replaces PASSWORD; None if there is no body."""
         if self.body is None:
             return None
         if isinstance(self.body, bytes):

@@ -1,4 +1,4 @@
-"""FastCGI, both ends: a responder that answers whatever a test wants, and a client.
+"""Both ends of FastCGI: a responder that gives the answers that a test wants, and a client.
 
 FastCGI specification 1.0.
 """

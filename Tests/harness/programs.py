@@ -1,22 +1,28 @@
-"""What the tests run, and what its state looks like on the disk."""
+"""Where the programs are, and direct access to their state on the disk."""
 
-import contextlib
-import fcntl
 import os
 import pathlib
-import sqlite3
 import subprocess
 
+from stores import database
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-ROUTES = "register login refresh logout revoke password me sessions jwks health check".split()
+ROUTES = "register login refresh logout revoke password me sessions jwks health handover enter land check".split()
 COOKIE = "__Secure-refresh"
 COMPANION = "__Host-refresh-binding"
-# How often the races, the kills and the samples are repeated; 1000 is in full.
+# Variables of the tests. The programs refuse a name with this prefix that is no setting of theirs.
+OWN_VARIABLES = {f"TALLYSTICK_{name}" for name in ("BIN", "CHAOS_ROUNDS", "CHAOS_SEED", "ROUNDS", "SEED", "STORE")}
+# How often races, kills and samples are repeated; 1000 is in full.
 ROUNDS = int(os.environ.get("TALLYSTICK_ROUNDS", "100"))
 
 
+def environment():
+    """The environment in which programs are started: that of the tests without their own variables."""
+    return {name: value for name, value in os.environ.items() if name not in OWN_VARIABLES}
+
+
 def programs():
-    """Where the programs are that were built for release, building them first if need be."""
+    """The folder of the release programs, which are built first if they are missing."""
     folder = pathlib.Path(os.environ.get("TALLYSTICK_BIN") or ROOT / ".build" / "release")
     if not (folder / "check").exists():
         script = 'tool=test; source "$0/tools/lib/common.sh"; build_release'
@@ -24,25 +30,14 @@ def programs():
     return folder
 
 
-@contextlib.contextmanager
-def database(state):
-    """The database, written to as no program would, but under the programs' lock."""
-    path = pathlib.Path(state) / "tallystick.db"
-    with open(f"{path}.lock", "a") as lock, contextlib.closing(sqlite3.connect(path, timeout=10)) as opened:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        opened.execute("PRAGMA wal_autocheckpoint = 0")
-        with opened:
-            yield opened
-
-
 def back_in_time(state, seconds):
-    """Moves what the store knows of sessions into the past, as if so long had gone by."""
+    """Moves all times of all sessions into the past, as if so many seconds had passed."""
     with database(state) as opened:
         for column in ("rotated_at", "issued_at", "sent_at", "bound_from", "created_at", "last_used_at", "expires_at"):
             opened.execute(f"UPDATE session SET {column} = {column} - ?", (seconds,))
 
 
 def contents(state):
-    """Every account and session, as text: what a request without effect leaves as it was."""
+    """All accounts and sessions as rows; a request without effect leaves them as they were."""
     with database(state) as opened:
         return [row for table in ("account", "session") for row in opened.execute(f"SELECT * FROM {table} ORDER BY id")]

@@ -17,12 +17,13 @@ import subprocess
 import tempfile
 
 import httpx
-from programs import COMPANION, COOKIE, ROOT, back_in_time, database, programs
+import stores
+from programs import COMPANION, COOKIE, ROOT, back_in_time, environment, programs
 from tokens import claims
 from waiting import wait_until
 
 PASSWORD = "a horse in the harness"
-# What stands in every guarded file, and nowhere else.
+# A text that every guarded file contains, and nothing else.
 GUARDED = "You see this because"
 
 
@@ -64,7 +65,7 @@ class Account:
 
 
 class Site:
-    """One instance; `env` are settings of the programs, `folder` where they are taken from."""
+    """One instance. `env`: settings of the programs; `folder`: where the programs are."""
 
     def __init__(self, env=None, folder=None, http=False):
         self.folder = folder or programs()
@@ -73,10 +74,10 @@ class Site:
         # So that nginx's workers can be www-data, as they are on a real host.
         self.dir.chmod(0o755)
         self.url = f"https://localhost:{self.port}"
-        self.env = os.environ | {"TALLYSTICK_LOG_LEVEL": "debug"} | (env or {})
+        self.env = environment() | {"TALLYSTICK_LOG_LEVEL": "debug"} | (env or {})
         self._names = (f"user{number}" for number in itertools.count(1))
         command = [ROOT / "tools/up", "--detach", "--state", self.dir, "--port", str(self.port),
-                   "--programs", self.folder]
+                   "--programs", self.folder, "--store", stores.ENGINE]
         if http:
             command += ["--http-port", str(self.http_port)]
         started = subprocess.run(command, env=self.env, capture_output=True, text=True, check=False)
@@ -93,12 +94,12 @@ class Site:
 
     # Requests
 
-    def connect(self, http2=False, address=None):
-        """A client with connections of its own, keeping no cookies, from a loopback address."""
+    def connect(self, http2=False, address=None, to="localhost"):
+        """A client with connections of its own, keeping no cookies, from a loopback address, to a host."""
         transport = httpx.HTTPTransport(
             verify=self.trust, http2=http2, local_address=address or "127.0.0.1",
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=None))
-        client = httpx.Client(transport=transport, base_url=self.url, timeout=30)
+        client = httpx.Client(transport=transport, base_url=f"https://{to}:{self.port}", timeout=30)
         client.cookies.jar.set_policy(_NoCookies())
         return client
 
@@ -114,9 +115,9 @@ class Site:
         return (client or self.client).request(
             method, path, headers=headers, extensions={"sni_hostname": host}, **options)
 
-    def socket(self, name="localhost", protocols=None, plain=False):
+    def socket(self, name="localhost", protocols=None, plain=False, to="127.0.0.1"):
         """A connection for requests that no client library would send."""
-        connection = socket.create_connection(("127.0.0.1", self.http_port if plain else self.port), 10)
+        connection = socket.create_connection((to, self.http_port if plain else self.port), 10)
         if plain:
             return connection
         context = ssl.create_default_context(cafile=self.dir / "tls/cert.pem")
@@ -148,24 +149,24 @@ class Site:
     def admin(self, *arguments, stdin="", env=None):
         """The administrator's command."""
         own = {"TALLYSTICK_STATE": str(self.dir / "state"), "TALLYSTICK_ISSUER": self.url}
-        env = self.env | own | (env or {})
+        env = self.env | own | stores.setting(self.dir / "state") | (env or {})
         return subprocess.run(
             [self.folder / "tallystick", *arguments], env=env, input=stdin, text=True,
             capture_output=True, check=True).stdout
 
     def database(self):
-        """The database, written to as no program would."""
-        return database(self.dir / "state")
+        """The database, for changes that no program would make."""
+        return stores.database(self.dir / "state")
 
     def back_in_time(self, seconds):
-        """As if so long had gone by for every session."""
+        """Moves all times of all sessions into the past, as if so many seconds had passed."""
         back_in_time(self.dir / "state", seconds)
 
     # Processes and configuration
 
     def pid(self, name):
         path = self.dir / "pids" / name
-        # What answers already may not have been written down yet.
+        # A process that already answers may not have been recorded yet.
         wait_until(lambda: path.exists() and path.read_text(), f"the number of {name}")
         return int(path.read_text().split()[0])
 
@@ -173,20 +174,20 @@ class Site:
         os.kill(self.pid(name), number)
 
     def add_configuration(self, name, text):
-        """One more file of sites, and nginx told to read it."""
+        """Adds a file of sites, and reloads nginx."""
         (self.dir / "nginx/sites" / name).write_text(text.replace("PORT", str(self.port)).replace("DIR", str(self.dir)))
         self.reload()
 
-    def add_site(self, name, body):
-        """One more server, NAME.localhost, under the certificate that is there."""
+    def add_site(self, name, body, certificate="cert.pem", key="key.pem"):
+        """One more server, NAME.localhost, under the certificate that is there, or another one in DIR/tls."""
         # The file that tools/up took for this nginx.
         https = re.search(r"include (tallystick/server/https.*\.conf);", (self.dir / "nginx/sites/example.conf").read_text())[1]
         self.add_configuration(f"{name}.conf", f"""
 server {{
   include {https};
   server_name {name}.localhost;
-  ssl_certificate DIR/tls/cert.pem;
-  ssl_certificate_key DIR/tls/key.pem;
+  ssl_certificate DIR/tls/{certificate};
+  ssl_certificate_key DIR/tls/{key};
   {body}
 }}
 """)
@@ -200,7 +201,7 @@ server {{
         wait_until(lambda: self.workers() - before and not self.workers() & before, "new workers")
 
     def workers(self):
-        """The processes of nginx that take connections; those that are leaving do not count."""
+        """The workers of nginx that accept connections, without those that are shutting down."""
         found = set()
         for pid in children(self.pid("nginx")):
             with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""Tokens, taken apart and made: what is in one, and one that says whatever a test wants.
+"""Parses tokens, and forges tokens with any header and claims.
 
 RFC 7515.
 """
@@ -40,7 +40,7 @@ def changed(members, changes):
 
 
 class Forge:
-    """Signs with the keys of a state directory, which no client has: so that a claim alone is wrong."""
+    """Signs with the keys of a state directory, which no client has. So a single claim can be what is wrong."""
 
     def __init__(self, state):
         self.keys = pathlib.Path(state) / "keys"
@@ -54,7 +54,7 @@ class Forge:
         return self.mac(changed(header(like), dict(head)), changed(claims(like), claim))
 
     def sign(self, head, payload, kid=None):
-        """Signs a header and a payload, members or the very text, by the key that `kid` or the header names."""
+        """Signs a header and a payload, given as members or as text, with the key that `kid` or the header names."""
         signed = ".".join(encode(text(part)) for part in (head, payload))
         private = (self.keys / f"private/{kid or head['kid']}.pem").read_bytes()
         key = serialization.load_pem_private_key(private, None)

@@ -1,4 +1,4 @@
-"""A site whose `check` never starts, so that a test can sit in its place."""
+"""A site whose `check` does not run, so that a test can answer in its place."""
 
 import contextlib
 import os

@@ -1,11 +1,11 @@
-"""Waiting for what nobody announces: the one place where the tests sleep."""
+"""Waiting for events that send no notification: the only place where tests sleep."""
 
 import socket
 import time
 
 
 def wait_until(condition, what, seconds=10, every=0.02):
-    """Asks until the condition holds, and returns what it gave; it fails after so many seconds."""
+    """Calls the condition until it is true, and returns its value; fails after so many seconds."""
     end = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < end, f"{what}: not within {seconds} s"

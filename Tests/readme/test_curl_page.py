@@ -1,4 +1,4 @@
-"""The commands of the page by curl, as they stand there, against a running site."""
+"""The commands of nginx/www/curl.html run as they stand, against a running site."""
 
 import html
 import re

@@ -138,11 +138,11 @@ def test_the_contract_names_every_setting_and_no_other():
 
 
 def test_the_contract_names_every_command_and_no_other():
-    rows = re.findall(r"^  ([a-z]+)(?: ([a-z]+))?(?: [^a-z ]\S*)* {2,}", printed("--help"), re.M)
+    rows = re.findall(r"^  ([a-z]+)(?: ([a-z-]+))?(?: [^a-z ]\S*)* {2,}", printed("--help"), re.M)
     there = {f"{first} {second}".strip() for first, second in rows}
     line = part(7).split("\n\n")[1].rstrip(".")
     named = set()
-    for command in re.findall(r"`([a-z|]+(?: [a-z|]+)?)`", line):
+    for command in re.findall(r"`([a-z|]+(?: [a-z|-]+)?)`", line):
         first, _, seconds = command.partition(" ")
         named |= {f"{first} {second}".strip() for second in seconds.split("|")}
     assert named == there

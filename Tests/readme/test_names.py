@@ -6,7 +6,7 @@ import subprocess
 import pytest
 from programs import ROOT
 
-PAGES = [path for path in (ROOT / "README.md", ROOT / "nginx/README.md", ROOT / "Sources/README.md") if path.exists()]
+PAGES = [ROOT / folder / "README.md" for folder in (".", "nginx", "nginx/www", "Sources", "tools")]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -17,7 +17,7 @@ def test_every_include_is_a_file(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_tool_is_there_and_has_the_options_named_with_it(page):
-    for name, rest in re.findall(r"\btools/([a-z]+)((?: [^`\n|]*)?)", page.read_text()):
+    for name, rest in re.findall(r"\btools/([a-z-]+)((?: [^`\n|]*)?)", page.read_text()):
         assert (ROOT / "tools" / name).exists(), name
         for option in re.findall(r"(?<= )--[a-z-]+", rest):
             text = subprocess.run([ROOT / "tools" / name, "--help"], capture_output=True, text=True, check=True).stdout

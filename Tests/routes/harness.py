@@ -8,7 +8,8 @@ import subprocess
 import threading
 
 from fastcgi import request as fastcgi
-from programs import back_in_time, database, programs
+import stores
+from programs import back_in_time, programs
 from tokens import Forge
 from waiting import can_connect, wait_until
 
@@ -80,7 +81,7 @@ def session_of(pair):
 class Host:
     """A state directory and the programs that serve it."""
 
-    def __init__(self, folder, **settings):
+    def __init__(self, folder, like=None, **settings):
         self.folder = pathlib.Path(folder)
         self.state = self.folder / "state"
         self.settings = {
@@ -88,6 +89,7 @@ class Host:
             "TALLYSTICK_ISSUER": ISSUER,
             "TALLYSTICK_REGISTRATION": "open",
             **{f"TALLYSTICK_{name}": str(value) for name, value in settings.items()},
+            **stores.make(self.state, like),
         }
         self.forge = Forge(self.state)
         self.processes = {}
@@ -125,7 +127,7 @@ class Host:
 
     def database(self):
         """The database, written to as no program would."""
-        return database(self.state)
+        return stores.database(self.state)
 
     def back_in_time(self, seconds):
         """As if so long had gone by for every session."""

@@ -1,4 +1,4 @@
-"""A state directory that belongs to a service's user, and `tallystick` run by root; what the tests of owners share."""
+"""A state directory of a service's user, and `tallystick` run by root: shared by the tests of ownership."""
 
 import os
 import pathlib
@@ -40,7 +40,7 @@ def place():
 @pytest.fixture
 def service(place, initial):
     """A state of the service's in a directory of root's, with a session in it."""
-    host = Host(place)
+    host = Host(place, like=initial)
     shutil.copytree(initial, host.state)
     give_all(host.state)
     return host

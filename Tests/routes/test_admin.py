@@ -1,4 +1,4 @@
-"""What the administrator starts and guards: states, regulation, and what a review once found."""
+"""What matters to the administrator: states, secrets, bans, logs, and defects that a review once found."""
 
 import base64
 import concurrent.futures
@@ -11,6 +11,7 @@ import stat
 import subprocess
 
 import pytest
+import stores
 from harness import BIN, GOOD, Host
 from programs import ROUTES
 
@@ -21,7 +22,7 @@ def test_every_program_has_help_that_needs_no_settings(program):
     assert done.returncode == 0 and "--socket PATH" in done.stdout and not done.stderr
 
 
-@pytest.mark.parametrize("missing", ["tallystick.db", "keys/set.json"])
+@pytest.mark.parametrize("missing", [pytest.param("tallystick.db", marks=pytest.mark.sqlite), "keys/set.json"])
 def test_a_program_that_finds_no_store_or_no_keys_refuses_to_start_and_creates_none(server, missing):
     (server.state / missing).unlink()
     done = subprocess.run(
@@ -166,6 +167,7 @@ def test_planted_cookies_are_expired_before_ours_is_set_T144(host):
     assert len(values) > 1 and "Domain=" not in values[-1] and all("Domain=" in value for value in values[:-1])
 
 
+@pytest.mark.sqlite
 def test_a_replaced_database_denies_until_the_programs_are_started_again_T204(server):
     first = server.register()
     assert server.check(first.token).status == 204
@@ -206,7 +208,7 @@ def test_no_secret_and_no_cookie_is_in_the_database_or_the_log_T072_T227(host):
     first = host.register()
     second = host.refresh(first.cookie)
     host.login(password="wrong password typed here")
-    dump = b"".join(path.read_bytes() for path in host.state.glob("tallystick.db*"))
+    dump = stores.dump(host.state)
     log = host.logs.read_bytes()
     secrets = [first.token, second.token, GOOD, "wrong password typed here"]
     secrets += [answer.cookie.split("=", 1)[1] for answer in (first, second)]

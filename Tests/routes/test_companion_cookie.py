@@ -1,6 +1,6 @@
 """The companion of the refresh cookie: a refresh token counts only beside the companion of its session.
 
-What a browser would send is written out here, so that every order and every combination is asked.
+The tests write out what a browser would send, so that every order and every combination is tried.
 T144; contract, section 3; RFC 6265bis §4.1.3 (prefixes), §8.6 (weak integrity).
 """
 

@@ -187,6 +187,27 @@ def test_without_an_issuer_no_program_starts(made, program):
         assert done.returncode == 100 and b"TALLYSTICK_ISSUER" in done.stderr and done.stdout == b""
 
 
+@pytest.mark.parametrize("name", ["LEEWAI", "DATABASE", "ROUNDS", "leeway", ""])
+def test_a_name_that_no_program_knows_stops_every_program_with_100_and_one_line(made, name):
+    """One line that names the variable, the value and every name that is known."""
+    known = [row["variable"] for row in json.loads(made.admin("config", "show", "--json").stdout)]
+    for program in ROUTES:
+        done = made.by_hand(program, {"REQUEST_METHOD": "GET", f"TALLYSTICK_{name}": "x y"})
+        line = done.stderr.decode()
+        assert (done.returncode, done.stdout, line.count("\n")) == (100, b"", 1), (program, done)
+        assert line.startswith(f'{program}: TALLYSTICK_{name}="x y" is unknown: ')
+        assert all(variable in line for variable in known) and "TALLYSTICK_ISSUER" in known
+        assert made.by_hand(program, {"REQUEST_METHOD": "GET", f"XTALLYSTICK_{name}": "x"}).returncode == 0
+
+
+def test_a_parameter_that_no_program_knows_is_ignored(server):
+    """A location may pass what a later version knows."""
+    first = server.register()
+    params = [("TALLYSTICK_LEEWAI", "2s")]
+    assert server.check(first.token, params=params).status == 204
+    assert server.refresh(first.cookie, params=params).status == 200
+
+
 @pytest.mark.parametrize("name", [name for name in REFUSED if name != "STATE"])
 def test_a_parameter_that_it_does_not_allow_is_500_and_nothing_happens(server, name):
     """The same by nginx's hand, for one location; as CGI the two are one."""
@@ -253,10 +274,11 @@ def test_each_setting_does_what_its_row_says(host):
 def test_a_program_without_its_setting_uses_the_default(made):
     """Section 6's column of defaults."""
     del made.settings["TALLYSTICK_REGISTRATION"]
+    made.settings.pop("TALLYSTICK_STORE", None)
     shown = {row["variable"].removeprefix("TALLYSTICK_"): row["value"] for row in json.loads(made.admin("config", "show", "--json").stdout)}
     assert shown == {
         "STATE": str(made.state), "ISSUER": ISSUER, "AUDIENCE": ISSUER, "ACCESS_LIFETIME": "15m", "REFRESH_LIFETIME": "7d",
-        "SESSION_LIFETIME": "90d", "REUSE_WINDOW": "10s", "LEEWAY": "2s", "REGISTRATION": "closed", "PASSWORD_MIN": "8",
-        "MAX_SESSIONS": "100", "ALLOWED_ORIGINS": "", "LOG_LEVEL": "info"}
+        "SESSION_LIFETIME": "90d", "SHARED_LIFETIME": "15m", "SITES": "", "GATE_LIFETIME": "12h", "REUSE_WINDOW": "10s", "LEEWAY": "2s", "REGISTRATION": "closed", "PASSWORD_MIN": "8",
+        "MAX_SESSIONS": "100", "ALLOWED_ORIGINS": "", "STORE": "sqlite", "CHECK_STALENESS": "0s", "LOG_LEVEL": "info"}
     del made.settings["TALLYSTICK_STATE"]
     assert "/var/lib/tallystick" in made.admin("config", "show").stdout

@@ -1,8 +1,8 @@
-"""Who asks cannot tell by the clock: names that exist from names that do not (T114, T136), and what hashing costs others (T118).
+"""The time of an answer does not tell whether a name exists (T114, T136), and hashing slows nobody else (T118).
 
-The samples of all kinds are interleaved, so that whatever else the machine does slows them alike.
-TALLYSTICK_ROUNDS=1000 takes 300 of each and holds them to a test of ranks; by default the medians
-must only be close, which a name that is not hashed for misses by a factor of ten.
+The samples of all kinds are interleaved, so that other load on the machine slows them alike.
+TALLYSTICK_ROUNDS=1000 takes 300 samples of each and applies a rank test. By default only the medians
+must be close; if nothing were hashed for a name, its median would be ten times smaller.
 """
 
 import concurrent.futures
@@ -114,7 +114,7 @@ def test_wrong_unknown_and_disabled_take_one_time_T114(server):
 def diskless(initial):
     """A server whose store lies in memory: what a disk takes for a commit is neither name's doing."""
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
-        host = Host(folder)
+        host = Host(folder, like=initial)
         shutil.copytree(initial, host.state)
         host.way = "fastcgi"
         yield host

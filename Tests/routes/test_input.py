@@ -1,4 +1,4 @@
-"""What clients may send, and what becomes of the rest: sections E and F of the checks."""
+"""Which input the programs accept, and how they refuse the rest: sections E and F of the checks."""
 
 import pytest
 from harness import GOOD, ISSUER

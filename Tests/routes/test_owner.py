@@ -1,7 +1,7 @@
-"""`tallystick` as root in a directory of another user: that user's links lead nowhere.
+"""`tallystick` as root in a directory of another user: links that this user planted lead nowhere.
 
-Every attack plants what the owner of a service could plant, lets root run a command, and then looks at a file and a
-directory of root's: bytes, mode, owner and names are what they were.
+Every attack plants something that the owner of a service could plant, and lets root run a command. Afterwards a file
+and a directory of root's must have the same bytes, mode, owner and names as before.
 """
 
 import os
@@ -12,7 +12,8 @@ import stat
 import pytest
 from owners import OTHER, as_root, empty, give, give_all, is_clear, is_refused, is_the_services, place, run, service  # noqa: F401
 
-pytestmark = as_root
+# The files of the state: SQLite's are among them.
+pytestmark = [as_root, pytest.mark.sqlite]
 
 
 class Canary:

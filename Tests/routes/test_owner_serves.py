@@ -1,4 +1,4 @@
-"""A state that `tallystick` made or changed as root serves as its owner; who that is; what the command shows of itself."""
+"""A state that `tallystick` made or changed as root: who owns it, that its owner can serve it, and what the command reveals."""
 
 import os
 import pathlib
@@ -11,7 +11,8 @@ from owners import BY_SERVICE, SERVICE, as_root, empty, give, is_clear, is_refus
 from tokens import claims
 from waiting import wait_until
 
-pytestmark = as_root
+# The files of the state: SQLite's are among them.
+pytestmark = [as_root, pytest.mark.sqlite]
 
 
 def as_service(host):

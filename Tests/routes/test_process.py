@@ -1,4 +1,4 @@
-"""What a program shows, writes and keeps while it serves, seen from the system."""
+"""What the system sees of a program that serves: its memory, files, descriptors and command line."""
 
 import concurrent.futures
 import functools
@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 
 import pytest
-from harness import BIN, GOOD, ISSUER
+from harness import BIN, GOOD
 from programs import ROUNDS, ROUTES
 from waiting import can_connect, wait_until
 
@@ -41,11 +41,12 @@ def other(made):
 
 
 @pytest.mark.parametrize("program", ROUTES)
-def test_another_process_of_its_account_sees_no_secret_of_a_program_T230(other, program):
+def test_another_process_of_its_account_sees_no_secret_of_a_program_T230(made, other, program):
     """Neither its environment nor its memory; its command line has the path of the socket alone."""
     folder, account = other
     become = {"user": account, "group": account, "extra_groups": []} if os.getuid() == 0 else {}
-    environment = {"TALLYSTICK_STATE": str(folder / "state"), "TALLYSTICK_ISSUER": ISSUER}
+    environment = {name: value for name, value in made.settings.items() if name.endswith(("_ISSUER", "_STORE"))}
+    environment |= {"TALLYSTICK_STATE": str(folder / "state")}
     path = folder / "socket"
     process = subprocess.Popen([folder / program, "--socket", path], env=environment, **become)
     witness = subprocess.Popen(["sleep", "60"], env=environment, **become)
@@ -68,6 +69,7 @@ def test_another_process_of_its_account_sees_no_secret_of_a_program_T230(other, 
 CHANGES = r"(?:unlink|unlinkat|rename|renameat2?|mkdir|mkdirat|rmdir|link|linkat|symlink|symlinkat|chmod|fchmodat|chown|truncate|mknod)"
 
 
+@pytest.mark.sqlite
 def test_a_program_writes_below_its_state_alone_and_connects_to_nobody_T231(made, tmp_path):
     """Every route, its success and a refusal, from the first system call to the last."""
     trace = tmp_path / "trace"

@@ -1,4 +1,4 @@
-"""FastCGI as it may be, and as it is not, at each of the programs: an answer or a closed connection, and then the next request."""
+"""Right and wrong FastCGI at each program: it answers or closes the connection, and then serves the next request."""
 
 import contextlib
 import os

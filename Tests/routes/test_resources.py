@@ -1,4 +1,4 @@
-"""What the system refuses for a while costs answers for that while, and nothing else (T200, T202)."""
+"""While the system refuses a resource, requests are refused; afterwards everything works as before (T200, T202)."""
 
 import concurrent.futures
 import os

@@ -1,4 +1,4 @@
-"""What ends a session ends it everywhere, at the next request, in every process: thousands of times."""
+"""Whatever ends a session ends it everywhere, at the next request and in every process; tried thousands of times."""
 
 import concurrent.futures
 import itertools
@@ -9,6 +9,7 @@ import subprocess
 import threading
 
 import pytest
+import stores
 from fastcgi import Connection
 from harness import BIN, GOOD, Answer, fastcgi
 from programs import ROUNDS
@@ -156,12 +157,6 @@ def test_fifty_logins_at_once_never_exceed_the_maximum_of_sessions_T067(server):
     assert len(server.admin("session", "list", "alice").stdout.splitlines()) - 1 <= 5
 
 
-def is_whole(host):
-    """What SQLite itself says, as it is after a kill."""
-    with host.database() as opened:
-        return opened.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-
-
 @pytest.mark.settings(MAX_SESSIONS=10000)
 def test_every_acknowledged_write_survives_kill_9_T186(server):
     """Programs are killed at random moments under load: the database is whole after each kill, and nothing acknowledged is lost."""
@@ -209,13 +204,13 @@ def test_every_acknowledged_write_survives_kill_9_T186(server):
                 victim = chance.choice(programs)
                 host.processes[victim].send_signal(signal.SIGKILL)
                 host.processes[victim].wait()
-                assert is_whole(host)
+                assert stores.is_whole(host.state)
                 host.start(victim)
         finally:
             stop.set()
         for job in jobs:
             job.result()
-    assert is_whole(host)
+    assert stores.is_whole(host.state)
     listed = host.admin("account", "list").stdout
     assert len(names) >= 20 and len(ended) >= 5 and len(changed) >= 5
     assert [name for name in names if f"{name} " not in listed] == []

@@ -1,6 +1,6 @@
 """The contract's table of rotation, row by row and to the second, at the program itself.
 
-Time is moved in the database: what a session remembers is put so far into the past.
+Time passes by moving the times of a session in the database into the past.
 """
 
 import itertools

@@ -1,4 +1,4 @@
-"""The hashes that are stored: of which strength, and how an older one grows up (T115, T116)."""
+"""The strength of stored hashes, and how a weaker one is replaced (T115, T116)."""
 
 import ctypes
 import re

@@ -1,4 +1,4 @@
-"""Section A at the programs themselves: tokens that our own key signed, and one thing is wrong with each."""
+"""Section A at the programs themselves: tokens that our own key has signed, each wrong in one point."""
 
 import contextlib
 import json

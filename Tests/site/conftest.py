@@ -1,4 +1,4 @@
-"""What the tests of the site share: one site for all, and others for those that break things."""
+"""Fixtures of the site's tests: one site that all share, and one without `check`. Tests that break something start their own."""
 
 import pathlib
 import sys
@@ -9,6 +9,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "harness"))
 
 from site_under_test import Site  # noqa: E402
 from unchecked import unchecked_site  # noqa: E402
+from visitor import Visitor  # noqa: E402
 
 # Files that look at what all others left behind.
 LAST = ("test_logs.py",)
@@ -37,6 +38,15 @@ def unchecked():
 def alice(site):
     """An account in no group. Who changes its session uses an account of its own."""
     return site.register("alice")
+
+
+@pytest.fixture(scope="session")
+def inside(site, alice):
+    """A browser of alice that has come in to both sites of the example, and to the issuer's own pages."""
+    visitor = Visitor(site, alice)
+    for host, path in (("site.localhost", "/"), ("other.localhost", "/"), ("localhost", "/private/")):
+        assert visitor.come_in(host, path).status_code == 200
+    return visitor
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Section C: what a guarded location lets in, and what it says to the rest."""
+"""Section C: which requests a guarded location allows, and how it answers the others."""
 
 import base64
 import concurrent.futures

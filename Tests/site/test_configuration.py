@@ -7,7 +7,7 @@ import sys
 
 import crossplane
 import pytest
-from programs import ROOT
+from programs import ROOT, ROUTES
 from site_under_test import Site
 
 SHIPPED = ROOT / "nginx"
@@ -15,7 +15,10 @@ SHIPPED = ROOT / "nginx"
 OPEN = {
     ("localhost", "/"), ("localhost", "/public/"), ("localhost", "= /.well-known/jwks.json"),
     ("second.localhost", "/"), ("_", "(server)"),
+    ("site.localhost", "= /app.webmanifest"), ("site.localhost", "= /icon.svg"),
 }
+# Below these paths every site of pages has the same, and it decides by itself: server/site.conf.
+GATE = re.compile(r"(= |\^~ )/tallystick/")
 
 
 @pytest.fixture(scope="module")
@@ -67,23 +70,39 @@ def test_no_server_undoes_what_the_guard_stands_on(fresh):
         assert effective("ignore_invalid_headers", server, http) == ["on"]
         assert effective("merge_slashes", server, http) == ["on"]
         assert effective("server_tokens", server, http) == ["off"]
-    assert seen == 5
+    assert seen == 7
 
 
 def test_nothing_goes_past_the_guard_in_a_guarded_location(fresh):
     """T208: neither answers before it is asked, nor leads elsewhere."""
     guarded = 0
     for directive, inside in walk(tree(fresh.dir / "nginx/nginx.conf")):
-        assert directive["directive"] not in ("satisfy", "allow", "alias", "try_files", "rewrite", "dav_methods")
-        if directive["directive"] != "auth_request":
+        assert directive["directive"] not in ("satisfy", "allow", "try_files", "rewrite", "dav_methods")
+        if directive["directive"] != "auth_request" or directive["args"] == ["off"]:
             continue
         guarded += 1
         assert directive["args"][0].startswith("/tallystick/check")
         block = inside[-1]["block"]
         assert not named(block, "return")
         for page in named(block, "error_page"):
-            assert page["args"][-1].startswith("@tallystick_") and page["args"][-2] == "="
-    assert guarded == 4
+            # A variable of http/site.conf, or a named location.
+            answer = page["args"][-1]
+            assert re.fullmatch(r"\$tallystick_\w+_answer", answer) or answer.startswith("@tallystick_") and page["args"][-2] == "="
+            assert page["args"][0] != "401" or answer in ("@tallystick_enter", "@tallystick_unauthorized")
+    assert guarded == 11
+
+
+def test_an_answer_in_place_of_a_refusal_is_one_of_the_gates_own(fresh):
+    """T214: whatever the variables of http/site.conf say, nothing guarded is behind them."""
+    found = set()
+    http, = named(tree(fresh.dir / "nginx/nginx.conf"), "http")
+    for each in named(http["block"], "map"):
+        if each["args"][-1].endswith("_answer"):
+            found |= {row["args"][0] for row in each["block"]}
+    assert len(found) == 7
+    assert all(re.fullmatch(r"@tallystick_\w+|/tallystick/errors/[0-9a-z-]+\.html", answer) for answer in found)
+    pages = {path.name for path in (SHIPPED / "www/errors").iterdir()}
+    assert {answer.rpartition("/")[2] for answer in found if answer.endswith(".html")} <= pages
 
 
 def is_internal(location):
@@ -104,10 +123,11 @@ def test_every_location_is_guarded_or_on_the_list_of_open_ones(fresh):
             around = [block for block in inside if block["directive"] == "location"]
             if any(is_internal(block) for block in around):
                 continue
-            if effective("auth_request", location, *reversed(around), server):
-                assert effective("auth_request", location, *reversed(around), server) != ["off"]
+            if effective("auth_request", location, *reversed(around), server) not in (None, ["off"]):
                 continue
             path = " ".join(location["args"])
+            if GATE.match(path):
+                continue
             # The routes decide by themselves.
             if not re.match(r"(= |\^~ |~ \^)/auth/", path):
                 found.add((names[0], path))
@@ -118,13 +138,21 @@ def test_the_list_of_open_locations_is_written_down():
     """T209: in the README of the configuration."""
     text = (SHIPPED / "README.md").read_text()
     section = text[text.index("## What is open") :].split("\n## ")[0]
-    for path in ("`/`", "`/auth/…`", "`/.well-known/jwks.json`", "`/public/`", "answers 404", "answers 421"):
+    for path in ("`/`", "`/auth/…`", "`/.well-known/jwks.json`", "`/public/`", "`/app.webmanifest`, `/icon.svg`",
+                 "`/tallystick/…`", "answers 404", "answers 421"):
         assert path in section
 
 
 def test_no_alias_can_be_left(fresh):
-    """T210: there is none at all."""
-    assert not [one for one, _ in walk(tree(fresh.dir / "nginx/nginx.conf")) if one["directive"] == "alias"]
+    """T210: it replaces a whole path, or one with a slash at its end by another such, and nothing guarded."""
+    aliases = 0
+    for one, inside in walk(tree(fresh.dir / "nginx/nginx.conf")):
+        if one["directive"] == "alias":
+            aliases += 1
+            modifier, path = inside[-1]["args"]
+            assert modifier == "=" or (modifier, path[-1], one["args"][0][-1]) == ("^~", "/", "/")
+            assert path.startswith("/tallystick/") and named(inside[-1]["block"], "auth_request")[0]["args"] == ["off"]
+    assert aliases == 6
 
 
 def test_the_location_that_asks_is_closed_on_every_side(fresh):
@@ -148,9 +176,13 @@ def test_the_location_that_asks_is_closed_on_every_side(fresh):
             assert int(one[f"fastcgi_{timeout}_timeout"][0].removesuffix("s")) <= 5
         params = {param["args"][0]: param["args"][1] for param in named(block, "fastcgi_param")}
         assert params["CONTENT_LENGTH"] == params["QUERY_STRING"] == ""
-        assert {value for value in params.values() if "$http_" in value} == {"$http_authorization"}
-        assert not {"REQUEST_URI", "HTTP_COOKIE", "DOCUMENT_URI"} & set(params)
-    assert found == 4
+        # Beside the credentials, what a client sends can only take away (contract, section 5).
+        assert {value for value in params.values() if "$http_" in value} == {
+            "$http_authorization", "$http_origin", "$http_referer", "$http_upgrade",
+            "$http_sec_fetch_site", "$http_sec_fetch_mode", "$http_sec_fetch_dest"}
+        assert params["HTTP_COOKIE"] == "$tallystick_site_cookies" and params["HTTP_HOST"] == ""
+        assert not {"REQUEST_URI", "DOCUMENT_URI"} & set(params)
+    assert found == 8
 
 
 def test_the_routes_are_given_one_cookie_path_and_one_cookie(fresh):
@@ -171,21 +203,26 @@ def test_the_routes_are_given_one_cookie_path_and_one_cookie(fresh):
             paths[name] = params["REFRESH_COOKIE_PATH"]
         if "HTTP_COOKIE" in params:
             cookies.append((name, location["args"]))
-    assert len(passing) == 11
+    # The routes; and on each of three sites of pages: land, signout, enter.
+    assert len(passing) == 12 + 3 * 3
     assert set(paths) == {"register", "login", "refresh", "logout", "revoke", "password"}
     assert set(paths.values()) == {"/auth/refresh"}
-    assert cookies == [("refresh", ["=", "/auth/refresh"])]
+    of_sites = [("land", ["=", "/tallystick/land"]), ("enter", ["=", "/tallystick/signout"]), ("enter", ["@tallystick_enter"])]
+    assert sorted(cookies) == sorted([("refresh", ["=", "/auth/refresh"]), *of_sites * 3])
 
 
 def test_the_running_configuration_is_the_shipped_one_but_for_paths_and_ports(fresh):
     """What is tested is what is shipped."""
     for shipped in sorted(SHIPPED.rglob("*.conf")):
+        # For other hosts than this one.
+        if shipped.parent.name == "examples":
+            continue
         running = fresh.dir / "nginx" / shipped.relative_to(SHIPPED)
         before, after = shipped.read_text().splitlines(), running.read_text().splitlines()
         for old, new in zip(before, after, strict=True):
             if old != new:
                 assert re.match(
-                    r" *(user|pid|error_log|access_log|root|listen|ssl_certificate|ssl_certificate_key|\w+_temp_path|"
+                    r" *(user|pid|error_log|access_log|root|alias|set \$tallystick_site|proxy_ssl_\w+|listen|ssl_certificate|ssl_certificate_key|\w+_temp_path|"
                     r"include tallystick/server/https|server unix:|upstream tallystick_\w+ +{ server unix:|location / { return 301)", old), old
     text = (fresh.dir / "nginx/sites/example.conf").read_text()
     for shipped_path in ("/run/tallystick/", "/usr/share/tallystick", "/etc/tallystick", "/var/log"):
@@ -223,8 +260,8 @@ def test_nginx_and_gixy_have_nothing_to_say_about_what_runs(fresh):
     assert nginx.returncode == 0 and "test is successful" in nginx.stderr
     assert "[warn]" not in nginx.stderr and "[emerg]" not in nginx.stderr
     gixy = pathlib.Path(sys.executable).with_name("gixy")
-    # `-l`: everything above information.
-    found = subprocess.run([gixy, "-l", configuration], capture_output=True, text=True, check=False)
+    # `-l`: everything above information. An event stream is not buffered: location/event-stream.conf.
+    found = subprocess.run([gixy, "-l", "--skips", "proxy_buffering_off", configuration], capture_output=True, text=True, check=False)
     assert found.returncode == 0 and "No issues found" in found.stdout, found.stdout
 
 
@@ -250,7 +287,8 @@ def test_the_sockets_are_for_the_programs_and_nginx(fresh):
     run = fresh.dir / "run"
     assert run.stat().st_mode & 0o007 == 0
     sockets = list(run.glob("*.sock"))
-    assert len(sockets) == 12
+    # The programs, and the two applications of the example.
+    assert len(sockets) == len(ROUTES) + 2
     for socket in sockets:
         assert socket.is_socket() and socket.stat().st_mode & 0o777 == 0o660
         assert socket.stat().st_gid == run.stat().st_gid

@@ -1,6 +1,6 @@
 """Section C: nginx asks `check` over connections that it keeps, and stores nothing.
 
-`fastcgi_store` in location/check.conf is not documented for this, so it is counted here.
+`fastcgi_store` in location/check.conf is not documented for this, so these tests count connections.
 tools/lib/nginx-of fetches the nginx of another Debian release to run these tests with.
 """
 

@@ -1,4 +1,4 @@
-"""Section F: requests as HTTP allows them, and as it does not."""
+"""Section F: requests that HTTP allows, and requests that it does not."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""Section C and H: what an application is told about who asks."""
+"""Sections C and H: which identity an application receives."""
 
 import concurrent.futures
 import json

@@ -1,4 +1,4 @@
-"""Section H: how many requests, which protocols, and what is answered without TLS."""
+"""Section H: limits of requests, versions of TLS, and answers without TLS."""
 
 import concurrent.futures
 import ssl

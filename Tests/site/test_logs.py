@@ -1,4 +1,4 @@
-"""Section H, last of all: what the logs hold after everything above."""
+"""Section H, run last: what the logs contain after all other tests of the site."""
 
 import json
 import re

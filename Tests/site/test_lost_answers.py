@@ -1,4 +1,4 @@
-"""Section B: a client that goes in the middle of a refresh (T075), as nginx sees it: 499."""
+"""Section B: a client that closes its connection during a refresh (T075), which nginx logs as 499."""
 
 import json
 import pathlib

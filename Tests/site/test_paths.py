@@ -1,4 +1,4 @@
-"""Section C: no spelling of a path, no form of a request leads past the guard."""
+"""Section C: no spelling of a path and no form of a request gets past the guard."""
 
 import pytest
 from site_under_test import GUARDED, status_of

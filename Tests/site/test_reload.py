@@ -1,4 +1,4 @@
-"""Section H: changes while requests are under way."""
+"""Section H: nginx and programs are reloaded or restarted while requests are under way."""
 
 import contextlib
 import os

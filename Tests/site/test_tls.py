@@ -1,7 +1,7 @@
 """Section H: which TLS nginx speaks (RFC 9325; OWASP ASVS 5.0 12.1.1, 12.1.2).
 
-The client of these tests offers what OpenSSL 3 leaves out by default (security level 0). Another
-nginx with a careless configuration proves that it does: there the same handshakes succeed.
+The client of these tests offers what OpenSSL 3 leaves out by default (security level 0). A second
+nginx with a careless configuration proves this: there the same handshakes succeed.
 """
 
 import contextlib

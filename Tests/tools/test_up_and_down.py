@@ -1,4 +1,4 @@
-"""tools/up and tools/down, as a newcomer and as a careless one runs them."""
+"""tools/up and tools/down, used by a newcomer and used wrongly."""
 
 import contextlib
 import os
@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 
 import pytest
-from programs import ROOT, ROUTES, programs
+from programs import OWN_VARIABLES, ROOT, ROUTES, programs
 from site_under_test import PASSWORD, Site, children, free_port
 from waiting import wait_until
 
@@ -72,7 +72,7 @@ def test_up_starts_everything_and_down_leaves_nothing(state):
     port = free_port()
     started = up(state, "--port", port)
     assert started.returncode == 0 and f"https://localhost:{port}" in started.stdout
-    for name in (*ROUTES, "echo", "nginx", "supervise"):
+    for name in (*ROUTES, "echo", "demo", "nginx", "supervise"):
         assert (state / "pids" / name).exists()
     assert run("curl", "-s", "--cacert", state / "tls/cert.pem", f"https://localhost:{port}/auth/health", "-w", "%{http_code}").stdout == "204"
     assert processes_of(state)
@@ -215,11 +215,17 @@ def test_what_dies_together_is_started_again(running):
         wait_until(lambda before=before: all(running.pid(name) != pid for name, pid in before.items()), "all of them", 10)
 
 
-def test_a_program_that_refuses_its_settings_is_not_started_again(state):
-    env = os.environ | {"TALLYSTICK_REUSE_WINDOW": "tomorrow"}
-    failed = up(state, "--port", free_port(), env=env)
-    assert failed.returncode == 111 and "TALLYSTICK_REUSE_WINDOW" in failed.stderr
+@pytest.mark.parametrize("name, value", [("REUSE_WINDOW", "tomorrow"), ("REUSE_WINDOWS", "10s")])
+def test_a_program_that_refuses_its_settings_is_not_started_again(state, name, value):
+    failed = up(state, "--port", free_port(), env=os.environ | {f"TALLYSTICK_{name}": value})
+    assert failed.returncode == 111 and f"TALLYSTICK_{name}=" in failed.stderr
     assert processes_of(state) == []
+
+
+def test_the_variables_of_the_tests_stop_no_program(state):
+    """`TALLYSTICK_ROUNDS=1000 tools/test` starts programs, which refuse a variable that they do not know."""
+    started = up(state, "--port", free_port(), env=os.environ | dict.fromkeys(OWN_VARIABLES, "1"))
+    assert started.returncode == 0, started.stderr
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="root alone can become another account")

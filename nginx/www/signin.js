@@ -10,6 +10,14 @@ if (location.hash in why) {
   history.replaceState(null, "", "./"); // told once; a reload is a new visit
 }
 
+// The example of tools/up has a guarded site beside it.
+if (location.hostname === "localhost") {
+  const link = byId("example").firstElementChild;
+  link.href = `https://site.${location.host}/`;
+  link.textContent = text("signin.example", { host: `site.${location.hostname}` });
+  byId("example").hidden = false;
+}
+
 signInForm();
 
 // Also when another tab signs in, or the login of this browser is restored.

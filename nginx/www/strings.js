@@ -25,6 +25,7 @@ export const strings = {
   "signin.busy": "Signing in…",
   "signin.new": "New here?",
   "signin.register": "Create an account",
+  "signin.example": "A guarded site: {host}",
   "signin.ended": "Your session has ended. Please sign in again.",
   "signin.left": "You are signed out.",
   "signin.everywhere": "You are signed out everywhere.",

@@ -28,7 +28,7 @@ export interface Snapshot {
 export interface Account extends User {
   readonly token_version: number;
   readonly session: string;
-  /** The end of the session, in seconds since 1970. */
+  /** The end of the access token that asked, in seconds since 1970. */
   readonly expires_at: number;
 }
 

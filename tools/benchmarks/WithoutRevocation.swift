@@ -1,6 +1,6 @@
 import Accounts
 
-/// A store that never tells of a revocation: for the benchmark alone, in a copy of `check`.
+/// A store whose revocation mark never changes: for the benchmark only, in a copy of `check`.
 struct WithoutRevocation: AccountStore {
   private let store: any AccountStore
 

@@ -1,4 +1,4 @@
-"""`check` under `auth_request`: against C that does nothing, and against what packages give."""
+"""`check` under `auth_request`, compared with C programs that do nothing and with other packages."""
 
 import re
 import time
@@ -76,7 +76,7 @@ class CheckSite(Site):
             )
             self.start(name, words, None)
             self.http.append(f"  upstream {name} {{ server unix:{socket}; keepalive 32; }}")
-            # As everyone configures it: asked to keep the connection, which nginx closes all the same.
+            # The usual configuration: it asks for kept connections, and nginx closes them nevertheless.
             self.guard(name, asking(name, kept) + ("" if kept else "fastcgi_keep_conn on;"))
             # One that verifies is compared where every token is verified.
             if name != "verify":
@@ -107,7 +107,7 @@ class CheckSite(Site):
         self.add("unrevoked", "unrevoked", "unrevoked")
 
     def prove(self, name):
-        """Makes sure that a responder decides: it lets the token pass, and only a floor a forged one."""
+        """Makes sure that a responder decides: it allows the token, and only a floor allows a forged one."""
         location, responder, token, tokens = self.variants[name]
         token = token or tokens.open().readline().strip()
         # The last character may carry no bit of the signature, the one in its middle does.
@@ -185,7 +185,7 @@ def check(bench, report):
 
 
 def beside_refresh(bench, site, report):
-    """`check` while refreshes run: what it keeps of the processor time that they leave to it."""
+    """`check` while refreshes run: how much it gets of the processor time that they leave."""
     seconds, rounds = bench.options.seconds, bench.options.rounds
     cookies = site.state.cookies(site.state.sessions(320, skip=100), site.folder / "cookies")
     clients = loads.Clients(bench.tools["load/clients"], site.port, "/auth/refresh", cookies)
@@ -197,7 +197,7 @@ def beside_refresh(bench, site, report):
         return result, clients.finish(background)
 
     def round_at(rate):
-        """What is kept of the fair share, and what it was made of."""
+        """The part of the fair share that `check` gets, and the figures behind it."""
         refreshes = site.family("nginx") | site.family("refresh")
         cost = loads.with_cpu(lambda: clients.run(32, seconds, rate), refreshes)
         before = site.measure("check", seconds)

@@ -1,4 +1,4 @@
-"""What the programs cost before anybody asks: starting, and memory at rest."""
+"""What the programs cost without requests: their start, and their memory at rest."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""What the number of accounts and sessions does to the costs."""
+"""How the costs depend on the number of accounts and sessions."""
 
 import statistics
 import time

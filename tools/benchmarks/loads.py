@@ -1,4 +1,4 @@
-"""Load on a site, and what came of it: wrk for GET, our own clients where cookies rotate."""
+"""Load on a site, and its results: wrk for GET, our own clients where cookies rotate."""
 
 import http.client
 import json

@@ -1,4 +1,4 @@
-"""`login` against argon2, and what a crowd at the login does to everybody else."""
+"""`login` compared with argon2, and what many logins at once do to other requests."""
 
 import time
 
@@ -75,7 +75,7 @@ def login(bench, report):
 
 
 def beside_crowd(bench, site, state, logins, report):
-    """What `check` and `refresh` take while a crowd waits at the login, and while nobody does."""
+    """How long `check` and `refresh` take while many logins wait, and while none does."""
     options = bench.options
     token = state.mint(state.sessions(1), site.folder / "token")
     cookies = state.cookies(state.sessions(80, skip=20), site.folder / "cookies")

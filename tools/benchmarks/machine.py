@@ -1,4 +1,4 @@
-"""What this machine does: processes started and ended, their cost, and who else is busy."""
+"""Processes on this machine: starting and ending ours, their cost, and how busy others are."""
 
 import contextlib
 import os
@@ -26,7 +26,7 @@ LIBRARIES = {
 
 
 class Failure(Exception):
-    """What cannot be measured, and why, in one line; ends the command."""
+    """Ends the command with one line that says what cannot be measured, and why."""
 
 
 def note(text):
@@ -74,7 +74,7 @@ def free_port():
 
 
 class Processes:
-    """Everything that was started, to be ended by its id and by nothing else."""
+    """The processes that were started; they are ended by their id and by nothing else."""
 
     def __init__(self):
         self.running = []
@@ -133,7 +133,7 @@ def accepts_connections(path):
 
 
 def _stat(pid):
-    # The name in the second field may hold anything; count from its end.
+    # The name in the second field may contain anything, so count from its end.
     return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 

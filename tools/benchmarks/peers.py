@@ -1,4 +1,4 @@
-"""What packages give for the same job: Express, Starlette with PyJWT on uvicorn, njs inside nginx."""
+"""The same job in other packages: Express, Starlette with PyJWT on uvicorn, njs inside nginx."""
 
 import contextlib
 import os

@@ -6,7 +6,7 @@ import re
 from html import escape
 
 INK, MUTED, GRID, PAPER = "#1f2328", "#59636e", "#d8dee4", "#ffffff"
-# Ours are strong and thick, others pale and thin: told apart without seeing the hues.
+# Ours are strong and thick, others pale and thin: they differ without the hues too.
 STRONG = ["#0b5cad", "#c2410c", "#2f855a", "#7c3aed"]
 PALE = ["#64748b", "#b08968", "#8f9d6b", "#a78bba", "#7fa8b8", "#c58b8b", "#94a3b8"]
 OURS, OTHERS = STRONG[0], "#a8b3bf"

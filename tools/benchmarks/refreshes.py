@@ -1,4 +1,4 @@
-"""`refresh` against the disk's own commits and against Express."""
+"""`refresh` compared with the commits of the disk and with Express."""
 
 import loads
 import machine

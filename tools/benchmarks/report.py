@@ -1,4 +1,4 @@
-"""The figures by name, their bars, and tables fit for the README."""
+"""The figures by name, the limits that they must meet, and tables for the README."""
 
 import dataclasses
 import json
@@ -18,6 +18,12 @@ FIGURES = {
     "suite_rss_mb": ("all programs at rest together, MB", 96, 64, False),
     "cgi_start_vs_c": ("CGI start × C with the same libraries, the slowest program", 2.0, 1.5, False),
     "growth_check": ("growth to the largest store, `check`", 1.10, 1.02, False),
+    "pg_refresh_vs_pgbench": ("refresh on PostgreSQL, 32 sessions, × pgbench's one-row commits", 0.8, None, True),
+    "pg_check_strict_vs_sqlite": ("`check` on PostgreSQL, asked before each batch, × SQLite", 0.5, None, True),
+    "pg_check_feed_vs_sqlite": ("`check` on PostgreSQL, followed within 1 s, × SQLite", 0.95, None, True),
+    "pg_login_vs_sqlite": ("login on PostgreSQL, × SQLite", 0.95, None, True),
+    "pg_growth_check": ("growth on PostgreSQL, `check`", 1.10, None, False),
+    "pg_growth_refresh": ("growth on PostgreSQL, `refresh`", 1.5, None, False),
     "growth_refresh": ("growth to the largest store, `refresh`", 1.5, 1.2, False),
 }
 

@@ -1,4 +1,4 @@
-"""Interleaved rounds: every variant once a round, in changing order, so that all meet the same noise."""
+"""Interleaved rounds: each runs every variant once, in changing order, so that noise affects all alike."""
 
 import statistics
 

@@ -48,7 +48,7 @@ class State:
             "TALLYSTICK_STATE": str(self.path),
             "TALLYSTICK_ISSUER": ISSUER,
             "TALLYSTICK_LOG_LEVEL": "error",
-            # A token outlives the measurement, and every refresh is a rotation with its own commit.
+            # A token must outlive the measurement, and every refresh must be a rotation with its own commit.
             "TALLYSTICK_ACCESS_LIFETIME": f"{LIFETIME}s",
             "TALLYSTICK_REUSE_WINDOW": "0s",
         }

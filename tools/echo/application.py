@@ -29,7 +29,7 @@ class Echo(http.server.BaseHTTPRequestHandler):
         raise AttributeError(name)
 
     def answer(self):
-        # Whoever frames a body otherwise is not nginx.
+        # Only nginx connects, and it frames a body in no other way.
         if "Transfer-Encoding" in self.headers:
             self.send_error(501)
             return
@@ -60,7 +60,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     request_queue_size = 512
 
     def handle_error(self, request, client_address):
-        # A connection that nginx gave up is no news.
+        # nginx may close a connection at any time; that is not worth a line.
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)
 

@@ -1,4 +1,4 @@
-"""The other implementations' half of tools/interop/run: PyJWT, and the jose command.
+"""The other half of tools/interop/run: PyJWT and the jose command.
 
 usage: theirs.py DIRECTORY
 """

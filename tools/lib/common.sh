@@ -7,7 +7,7 @@ PATH=$PATH:/usr/sbin:/sbin
 
 # The programs of the routes; `check` first, because everything guarded waits for it.
 # shellcheck disable=SC2034
-routes=(check register login refresh logout revoke password me sessions jwks health)
+routes=(check register login refresh logout revoke password me sessions jwks health handover enter land)
 
 note() { printf '%s: %s\n' "${tool:?}" "$1"; }
 
@@ -24,7 +24,7 @@ show_help() { sed -n '2,/^[^#]/s/^#\( \|$\)//p' "$1"; }
 started_at() {
   local stat
   stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
-  # The name in the second field may hold anything; count from its end.
+  # The name in the second field may contain anything, so count from its end.
   # shellcheck disable=SC2086
   set -- ${stat##*) }
   [ "$1" != Z ] || return 1
@@ -43,6 +43,11 @@ recorded() {
   read -r pid start 2>/dev/null <"$1" || return 1
   [ "$(started_at "$pid")" = "$start" ] || return 1
   printf '%s\n' "$pid"
+}
+
+# The programs refuse a variable TALLYSTICK_… that is no setting of theirs; these are the tests'.
+forget_variables_of_tests() {
+  unset TALLYSTICK_BIN TALLYSTICK_CHAOS_ROUNDS TALLYSTICK_CHAOS_SEED TALLYSTICK_ROUNDS TALLYSTICK_SEED
 }
 
 # as_root COMMAND…: as root, or by sudo.
@@ -67,7 +72,7 @@ install_packages() {
   command -v apt-get >/dev/null ||
     fail "this is no Debian; install what corresponds to: ${missing[*]}" 111
   note "installing ${missing[*]}"
-  # Debian starts a freshly installed nginx on port 80; ours is started by us.
+  # Debian would start a newly installed nginx on port 80; we start our own.
   if [ ! -e /usr/sbin/policy-rc.d ]; then
     hold=/usr/sbin/policy-rc.d
     printf '#!/bin/sh\nexit 101\n' | as_root tee "$hold" >/dev/null 2>&1 && as_root chmod 755 "$hold"
@@ -82,22 +87,22 @@ install_packages() {
   [ -z "$hold" ] || as_root rm -f "$hold"
 }
 
-# Whether there is a toolchain that cannot run for want of Debian's libraries.
+# Whether the toolchain cannot run because libraries of Debian are missing.
 toolchain_lacks_libraries() {
   local swift libraries
   swift=$(command -v swift) || return 1
-  # No pipe into `grep -q`, which would end ldd by a signal, and the pipe with its status.
+  # Not by a pipe into `grep -q`: it would end ldd by a signal, and so fail the pipe.
   libraries=$(ldd "$(dirname "$(realpath "$swift")")"/swift-{build,driver,frontend} 2>/dev/null || true)
   [[ $libraries == *'not found'* ]]
 }
 
 # What a build and a running site need.
 install_site_packages() {
-  local packages=(libfcgi-dev libsqlite3-dev libssl-dev libargon2-dev libdata-password-zxcvbn-perl pkg-config curl)
+  local packages=(libfcgi-dev libsqlite3-dev libpq-dev libssl-dev libargon2-dev libdata-password-zxcvbn-perl pkg-config curl)
   command -v nginx >/dev/null || packages+=(nginx-light)
   command -v openssl >/dev/null || packages+=(openssl)
   command -v python3 >/dev/null || packages+=(python3)
-  # The toolchain from swift.org links with these and does not bring them.
+  # The toolchain from swift.org needs these for linking, and does not contain them.
   command -v ld >/dev/null || packages+=(binutils)
   [ -e /usr/include/features.h ] || packages+=(libc6-dev)
   compgen -G "/usr/lib/gcc/$(uname -m)-linux-gnu/*/libstdc++.a" >/dev/null || packages+=(g++)
@@ -108,8 +113,8 @@ install_site_packages() {
 
 # The flags of the release build, in `release_flags`: one file a program, no Swift runtime beside it.
 #
-# Swift's runtime is in C++, and its library goes into the program too: as a shared one it would be
-# half of what a CGI start costs. Nothing looks a symbol of a program up, so none is exported.
+# Swift's runtime is written in C++, so the C++ library goes into the program too: loading a shared one
+# would be half of the cost of a CGI start. Nobody looks up a symbol of a program, so none is exported.
 # shellcheck disable=SC2034
 choose_release_flags() {
   local archives archive links=$root/.build/static
@@ -117,7 +122,7 @@ choose_release_flags() {
   [ ${#archives[@]} -gt 0 ] || fail "libstdc++.a is missing: install g++" 111
   archive=${archives[-1]}
   mkdir -p "$links"
-  # Of a folder that is searched first, and that has nothing else.
+  # In a folder of its own, which is searched first.
   ln -sfn "$archive" "$links/libstdc++.a"
   release_flags=(-c release --static-swift-stdlib -Xswiftc -cross-module-optimization
     -Xswiftc -use-ld=lld -Xswiftc -Xclang-linker -Xswiftc -static-libgcc
@@ -126,7 +131,7 @@ choose_release_flags() {
     -Xlinker -z -Xlinker pack-relative-relocs)
 }
 
-# The release build that is shipped; what is in `build_options` is for `swift build` too.
+# The release build that is shipped. `swift build` also gets the words in `build_options`.
 build_options=()
 build_release() {
   command -v swift >/dev/null ||

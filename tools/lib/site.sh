@@ -1,7 +1,7 @@
 # Makes and starts the example site in a directory; sourced by tools/up.
 # shellcheck shell=bash source=tools/lib/common.sh disable=SC2154
 
-# check_state_path DIR: refuses what a unix socket or nginx's configuration cannot hold.
+# check_state_path DIR: refuses a path that does not fit a unix socket or nginx's configuration.
 check_state_path() {
   local socket=$1/run/register.sock
   [ ${#socket} -le 100 ] ||
@@ -14,14 +14,35 @@ check_state_path() {
 
 port_is_taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-# make_site DIR PORT HTTP_PORT PROGRAMS: whatever is not there yet, and nginx's configuration anew.
+# For a parameter of a URI.
+escape_uri() { python3 -c 'import sys, urllib.parse; print(urllib.parse.quote(sys.argv[1], safe="/"))' "$1"; }
+
+# init_store DIR PROGRAMS STORE: the state, keys and store, if they are not there.
+init_store() {
+  local dir=$1 programs=$2 store=$3 said server status=0
+  [ "$store" = postgresql ] || [[ ${TALLYSTICK_STORE:-sqlite} = postgresql* ]] ||
+    [ ! -e "$dir/state/tallystick.db" ] || return 0
+  if [ "$store" = postgresql ]; then
+    # Only for this; the supervisor runs it later.
+    coproc SERVER { "$root/tools/lib/postgresql" --durable "$dir/pg" 2>>"$dir/log/init.log"; }
+    server=$SERVER_PID
+    read -r said <&"${SERVER[0]}" || true
+    [ "$said" = ready ] || fail "PostgreSQL does not start: $(tail -n 1 "$dir/log/init.log")" 111
+  fi
+  "$programs/tallystick" init >>"$dir/log/init.log" 2>&1 ||
+    "$programs/tallystick" config check >/dev/null 2>&1 || status=$?
+  if [ "$store" = postgresql ]; then
+    eval "exec ${SERVER[1]}>&-"
+    wait "$server" || true
+  fi
+  [ "$status" = 0 ] || fail "tallystick init failed: $(tail -n 1 "$dir/log/init.log")" 111
+}
+
+# make_site DIR PORT HTTP_PORT PROGRAMS STORE: whatever is not there yet, and nginx's configuration anew.
 make_site() {
   local dir=$1 port=$2 http_port=$3 programs=$4
   mkdir -p "$dir"/{run,log,pids,tls,nginx/temp}
-  if [ ! -e "$dir/state/tallystick.db" ]; then
-    "$programs/tallystick" init >>"$dir/log/init.log" 2>&1 ||
-      fail "tallystick init failed: $(tail -n 1 "$dir/log/init.log")" 111
-  fi
+  init_store "$dir" "$programs" "$5"
   make_certificate "$dir/tls"
   choose_worker "$dir"
   make_configuration "$dir" "$port" "$http_port"
@@ -36,7 +57,7 @@ make_certificate() {
   ! openssl x509 -in "$1/cert.pem" -noout -checkend 86400 >/dev/null 2>&1 || return 0
   (umask 077 && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 365 \
     -subj /CN=localhost -keyout "$1/key.pem" -out "$1/cert.pem" \
-    -addext "subjectAltName=DNS:localhost,DNS:second.localhost,IP:127.0.0.1" \
+    -addext "subjectAltName=DNS:localhost,DNS:second.localhost,DNS:site.localhost,DNS:other.localhost,IP:127.0.0.1" \
     -addext "keyUsage=critical,digitalSignature" -addext "extendedKeyUsage=serverAuth" \
     2>"$1/openssl.log") || fail "openssl cannot make a certificate: see $1/openssl.log" 111
   chmod 644 "$1/cert.pem"
@@ -90,6 +111,7 @@ make_configuration() {
         -e "s#/var/lib/nginx/#$(escape "$dir/nginx/temp/")#" \
         -e "s#^pid .*#pid \"$(escape "$dir/nginx/nginx.pid")\";#" \
         -e "s#^user .*#${worker:+user $worker;}#" \
+        -e "s#\(set \$tallystick_site https://[a-z.]*\);#\1:$port;#" \
         -e "s#server/https-1\.22\.conf#server/$https#" \
         -e "$ipv6" \
         -e "s/listen 443/listen 127.0.0.1:$port/; s/\]:443/]:$port/; s/host:443/host:$port/" \
@@ -114,7 +136,7 @@ wait_until_ready() {
   return 1
 }
 
-# The last lines of the logs, of whoever said something.
+# The last lines of each log that is not empty.
 show_trouble() {
   local file
   for file in "$1"/log/*.log; do

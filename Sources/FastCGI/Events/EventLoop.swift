@@ -11,6 +11,7 @@
 
 import CSystem
 import Glibc
+import System
 
 /// The event loop of one server.
 ///
@@ -37,12 +38,17 @@ import Glibc
   private var turn = 0
   let requestTime: Int
   let idleTime: Int
+  /// The time without a connection after which `run` returns.
+  private let exitTime: Int
+  /// When there was a connection or an event last.
+  private var lastUse = monotonicMilliseconds()
 
   init(_ server: Server) throws(SystemError) {
     self.server = server
     poller = try Poller(eventCount: 256)
     requestTime = server.options.requestTimeout.milliseconds
     idleTime = server.options.idleTimeout.milliseconds
+    exitTime = server.options.exitTimeout?.milliseconds ?? .max
     unsafe input = .allocate(capacity: 65_536)
   }
 
@@ -59,10 +65,14 @@ import Glibc
     else { throw SystemError("epoll_ctl") }
     try listen()
     while !(isStopping && openCount == 0 && !isListening) {
-      // The sweep also resumes a paused listener.
-      let hasTimers = openCount > 0 || !isListening
-      let count = poller.wait(milliseconds: hasTimers ? max(0, nextSweep - now) : -1)
+      let count = poller.wait(milliseconds: waitingTime)
       now = monotonicMilliseconds()
+      if openCount > 0 || count > 0 { lastUse = now }
+      if isListening, now - lastUse >= exitTime {
+        // Whoever connects from now on waits in the backlog for the next start of the program.
+        stopListening()
+        return
+      }
       var canAccept = false
       for index in 0..<count {
         switch poller.key(index) {
@@ -75,6 +85,13 @@ import Glibc
       answerReady()
       if now >= nextSweep { sweep() }
     }
+  }
+
+  /// How long to wait for the next event, in milliseconds; -1 without limit.
+  private var waitingTime: Int {
+    // The sweep also resumes a paused listener.
+    if openCount > 0 || !isListening { return max(0, nextSweep - now) }
+    return exitTime == .max ? -1 : max(0, exitTime - (now - lastUse))
   }
 
   /// Starts to watch the listening socket.

@@ -2,6 +2,7 @@
 
 import CSystem
 import Glibc
+import System
 
 /// A set of descriptors, each with the events that are watched.
 @safe final class Poller {
@@ -14,7 +15,7 @@ import Glibc
   private var events: [epoll_event]
 
   init(eventCount: Int) throws(SystemError) {
-    epoll = try Descriptor(epoll_create1(Int32(EPOLL_CLOEXEC)), "epoll_create1")
+    epoll = try opened(epoll_create1(Int32(EPOLL_CLOEXEC)), "epoll_create1")
     unsafe events = Array(repeating: epoll_event(), count: eventCount)
   }
 

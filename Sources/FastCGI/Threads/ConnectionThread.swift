@@ -4,6 +4,7 @@ import CFastCGI
 import CSystem
 import Glibc
 import Synchronization
+import System
 import Threads
 
 /// The state of one thread and its current connection.
@@ -54,15 +55,29 @@ import Threads
   /// Waits for a connection, and accepts it.
   ///
   /// - Returns: nil when the server is stopped and, if nobody accepts from this socket afterwards,
-  ///   the backlog is empty.
+  ///   the backlog is empty. Also nil after the exit timeout.
   private func nextConnection() -> Int32? {
     pool.waiting.add(1, ordering: .relaxed)
-    defer { pool.waiting.subtract(1, ordering: .relaxed) }
     // Only one thread at a time polls the socket: otherwise a connection would wake all of them.
     return pool.accepted.withLock { accepted in
+      // Under the lock, so that who polls sees every thread that has accepted.
+      defer { pool.waiting.subtract(1, ordering: .relaxed) }
+      let time = server.options.exitTimeout?.milliseconds
+      var start = monotonicMilliseconds()
       while true {
-        let ready = waitForInput(server.listener.number, server.stopFlag.number, milliseconds: -1)
+        let ready = waitForInput(
+          server.listener.number, server.stopFlag.number,
+          milliseconds: time.map { Int32(clamping: $0) } ?? -1)
         if ready.second && !server.listener.isLast { return nil }
+        if let time, !ready.first, monotonicMilliseconds() - start >= time {
+          // No thread has a connection and none can get one: whoever connects from now on waits in
+          // the backlog for the next start of the program.
+          if pool.waiting.load(ordering: .relaxed) == server.options.threads {
+            server.stop()
+            return nil
+          }
+          start = monotonicMilliseconds()
+        }
         if let connection = acceptConnection() {
           accepted += 1
           return connection
@@ -174,7 +189,11 @@ import Threads
     case .tooLarge, .invalid:
       hasUnread = true
       return declared == .tooLarge ? .tooLarge : .mismatch
-    case .ignored, .none: length = 0
+    case .ignored:
+      // The answer does not wait for a body. nginx may pass an upload on as it arrives.
+      hasUnread = true
+      return Body.none
+    case .none: length = 0
     case .bytes(let count): length = count
     }
     var body = [UInt8](repeating: 0, count: length + 1)
@@ -183,7 +202,6 @@ import Threads
     }
     guard unsafe FCGX_GetError(request.pointee.in) == 0 else { return nil }
     hasUnread = count > length
-    if declared == .ignored { return Body.none }
     guard count == length else { return .mismatch }
     body.removeLast()
     return length == 0 ? Body.none : .complete(body)

@@ -5,7 +5,7 @@ import Testing
 /// A session, reduced to all that the rule can tell apart.
 ///
 /// Generations are distances from the live one and times are ages, in steps of the model's clock;
-/// `RotationTests` holds the rule to looking at nothing else. So the model is finite, and what is
+/// `RotationReachTests` proves that the rule looks at nothing else. So the model is finite, and what is
 /// explored to the end holds for any number of steps.
 struct Standpoint: Hashable, Sendable {
   /// Whether the live generation is the login's own.
@@ -54,7 +54,7 @@ struct Clock: Sendable {
   static let none = Clock(step: 1, window: 0)
 }
 
-/// The rule's answers, asked once in every standpoint: it is a function of nothing else.
+/// The rule's answer in every situation, asked once, because it depends on nothing else.
 struct ServerTable: Sendable {
   struct Answer: Sendable {
     let decision: Rotation

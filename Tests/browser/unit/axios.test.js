@@ -1,7 +1,7 @@
 // auth.attach with the real axios, as Debian's node-axios ships it.
 //
-// Its browser build has no adapter that runs here, so ours sends what axios made of the request
-// to the same server as the other tests. axios in a real browser: Tests/browser/test_axios.py.
+// Its browser build has no adapter that runs in Node. So ours sends the request, as axios prepared it,
+// to the same server as the other tests. axios in a real browser: Tests/browser/test_client.py.
 
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";

@@ -1,4 +1,4 @@
-// auth.fetch: to whom the token goes, and what a 401 leads to.
+// auth.fetch: which origins get the token, and what follows a 401.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -1,4 +1,4 @@
-// What the module is: small, alone, and without a place to put a token.
+// The module is small, imports nothing, and uses no storage for a token.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";

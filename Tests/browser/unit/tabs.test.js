@@ -1,4 +1,4 @@
-// Several tabs of one browser: what they tell one another, and that nothing rests on it.
+// Several tabs of one browser: what they tell one another, and that the login works without it.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -1,8 +1,8 @@
-// Bad weather between eight tabs and a server that keeps the contract's rotation table to the second.
+// Network faults between eight tabs and a server that keeps the contract's rotation table to the second.
 //
-// Requests and answers are lost, and held for at most an eighth of the reuse window each; the server
-// is away for longer than the window. Then nobody may be signed out. TALLYSTICK_CHAOS_ROUNDS
-// multiplies how many storms there are; one is ten minutes, and some 1 500 refreshes.
+// Requests and answers are lost, or delayed by at most an eighth of the reuse window each, and the
+// server is unreachable for longer than the window. Nobody may be signed out. A storm is ten simulated
+// minutes, with about 1 500 refreshes; TALLYSTICK_CHAOS_ROUNDS multiplies the number of storms.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

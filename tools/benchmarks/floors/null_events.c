@@ -28,7 +28,7 @@ struct connection {
 static struct connection *connections[CONNECTIONS];
 static int loop;
 
-/* What a floor that does more has in the place of these: see verify_events.c. */
+/* A floor that does more replaces these: see verify_events.c. */
 #ifndef WORK
 static int start_work(void) { return 1; }
 static int work(void) { return 1; }

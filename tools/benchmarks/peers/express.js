@@ -1,10 +1,10 @@
-// The same jobs in Express, as one who knows it would write them: `GET /check` verifies an HS256
+// The same jobs in Express, as an expert would write them: `GET /check` verifies an HS256
 // token, `POST /auth/refresh` rotates a session in SQLite (WAL, synchronous FULL) and signs ES256.
 //
 // usage: node express.js SOCKET WORKERS SECRET-FILE [DATABASE KEY.pem KID ISSUER]
 //
-// Debian's node-express and node-sqlite3; node's own crypto with key objects; nothing that Express
-// does by default and nobody needs here (ETag, X-Powered-By).
+// It uses Debian's node-express and node-sqlite3, and node's own crypto with key objects. What Express
+// does by default and is not needed here is off (ETag, X-Powered-By).
 'use strict';
 
 const cluster = require('node:cluster');

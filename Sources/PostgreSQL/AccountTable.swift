@@ -1,0 +1,128 @@
+import Accounts
+
+extension ServerTransaction {
+  func credentials(named username: Username) throws(StoreError) -> Credentials? {
+    let name = Value.text(username.text)
+    let answer =
+      switch mode {
+      case .snapshot:
+        try run(
+          """
+          SELECT id, username, groups, version, is_disabled, created_at, password_hash
+          FROM tallystick.account WHERE username = $1
+          """, name)
+      case .write:
+        try run(
+          """
+          SELECT id, username, groups, version, is_disabled, created_at, password_hash
+          FROM tallystick.account WHERE username = $1 FOR UPDATE
+          """, name)
+      }
+    return try first(answer, read: readCredentials)
+  }
+
+  func credentials(of account: AccountID) throws(StoreError) -> Credentials? {
+    let id = Value.text(account.text)
+    let answer =
+      switch mode {
+      case .snapshot:
+        try run(
+          """
+          SELECT id, username, groups, version, is_disabled, created_at, password_hash
+          FROM tallystick.account WHERE id = $1
+          """, id)
+      case .write:
+        try run(
+          """
+          SELECT id, username, groups, version, is_disabled, created_at, password_hash
+          FROM tallystick.account WHERE id = $1 FOR UPDATE
+          """, id)
+      }
+    return try first(answer, read: readCredentials)
+  }
+
+  func accounts(after name: Username?, limit: Int) throws(StoreError) -> [Account] {
+    let answer = try run(
+      """
+      SELECT id, username, groups, version, is_disabled, created_at
+      FROM tallystick.account WHERE username > $1 ORDER BY username LIMIT $2
+      """, .text(name?.text ?? ""), .integer(Int64(max(0, limit))))
+    return try answer.map { row throws(StoreError) in
+      try readAccount(row, try readAccountID(row), from: 1)
+    }
+  }
+
+  func insert(_ credentials: Credentials) throws(StoreError) -> Bool {
+    let account = credentials.account
+    return try run(
+      """
+      INSERT INTO tallystick.account
+        (id, username, groups, version, is_disabled, created_at, password_hash)
+      VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (username) DO NOTHING
+      """,
+      .text(account.id.text), .text(account.username.text),
+      .text(account.groups.map(\.text).joined(separator: ",")), .integer(account.version),
+      .bool(account.isDisabled), .integer(account.createdAt.seconds),
+      .text(credentials.passwordHash)
+    ).changes > 0
+  }
+
+  func update(_ credentials: Credentials) throws(StoreError) {
+    let account = credentials.account
+    runLater(
+      """
+      UPDATE tallystick.account
+      SET groups = $2, version = $3, is_disabled = $4, password_hash = $5 WHERE id = $1
+      """, .text(account.id.text), .text(account.groups.map(\.text).joined(separator: ",")),
+      .integer(account.version), .bool(account.isDisabled), .text(credentials.passwordHash))
+  }
+
+  func delete(_ account: AccountID) throws(StoreError) -> Bool {
+    // The account first and its sessions in their order: what the cascade finds is locked by then.
+    runLater(
+      "SELECT id FROM tallystick.account WHERE id = $1 FOR UPDATE", .text(account.text))
+    try deleteSessions(of: account)
+    return try run("DELETE FROM tallystick.account WHERE id = $1", .text(account.text)).changes > 0
+  }
+}
+
+extension Answer {
+  /// Every row.
+  func map<T>(_ read: (Row) throws(StoreError) -> T) throws(StoreError) -> [T] {
+    var all: [T] = []
+    all.reserveCapacity(count)
+    for index in 0..<count { all.append(try read(self[index])) }
+    return all
+  }
+}
+
+/// Reads an account; what no program of ours would have stored is `corrupt`.
+///
+/// Names and groups become response headers: a line break that somebody wrote into the database
+/// must not.
+func readAccount(
+  _ row: Row, _ id: AccountID, from column: Int32
+) throws(StoreError) -> Account {
+  let name = try row.text(column)
+  guard let username = Username(name), username.text == name else {
+    throw .corrupt("account.username of \(id)")
+  }
+  guard let groups = Group.list(try row.text(column + 1)) else {
+    throw .corrupt("account.groups of \(id)")
+  }
+  let version = try row.integer(column + 2)
+  guard version >= 1 else { throw .corrupt("account.version of \(id)") }
+  return Account(
+    id: id, username: username, groups: groups, version: version,
+    isDisabled: try row.bool(column + 3), createdAt: try row.date(column + 4))
+}
+
+private func readAccountID(_ row: Row) throws(StoreError) -> AccountID {
+  guard let id = AccountID(try row.text(0)) else { throw .corrupt("account.id") }
+  return id
+}
+
+private func readCredentials(_ row: Row) throws(StoreError) -> Credentials {
+  let account = try readAccount(row, try readAccountID(row), from: 1)
+  return Credentials(account: account, passwordHash: try row.text(6))
+}

@@ -1,0 +1,34 @@
+import Accounts
+
+extension Connection {
+  func insert(_ handover: Handover) throws(StoreError) {
+    try run(
+      """
+      INSERT INTO handover (code, session, account, version, site, state, expires_at)
+      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+      """,
+      .text(handover.code), .text(handover.session.text), .text(handover.account.text),
+      .integer(handover.version), .text(handover.site), .text(handover.state),
+      .integer(handover.expiresAt.seconds))
+  }
+
+  func takeHandover(_ code: String) throws(StoreError) -> Handover? {
+    let found = try first(
+      "SELECT session, account, version, site, state, expires_at FROM handover WHERE code = ?1",
+      .text(code)
+    ) { row throws(StoreError) in
+      guard let session = SessionID(try row.text(0)), let account = AccountID(try row.text(1))
+      else { throw .corrupt("handover.session or account") }
+      return Handover(
+        code: code, session: session, account: account, version: try row.integer(2),
+        site: try row.text(3), state: try row.text(4), expiresAt: try row.date(5))
+    }
+    guard let found else { return nil }
+    try run("DELETE FROM handover WHERE code = ?1", .text(code))
+    return found
+  }
+
+  func deleteHandovers(endingBefore time: NumericDate) throws(StoreError) {
+    try run("DELETE FROM handover WHERE expires_at < ?1", .integer(time.seconds))
+  }
+}

@@ -1,0 +1,91 @@
+import FastCGI
+import Gate
+import Testing
+
+@Suite struct `A request that arrives without a credential` {
+  private func arrival(
+    _ headers: (name: String, value: String)..., method: String = "GET"
+  ) -> Arrival {
+    Arrival(Parameters([("REQUEST_METHOD", method)] + headers.map { ($0.name, $0.value) }))
+  }
+
+  private let navigate = ("HTTP_SEC_FETCH_MODE", "navigate")
+
+  @Test(arguments: ["none", "same-origin", "same-site", "cross-site"])
+  func `is a document where a browser navigates`(from: String) {
+    #expect(arrival(navigate, ("HTTP_SEC_FETCH_SITE", from)) == .document)
+    for destination in ["document", "empty"] {
+      #expect(
+        arrival(navigate, ("HTTP_SEC_FETCH_DEST", destination), ("HTTP_SEC_FETCH_SITE", from))
+          == .document)
+    }
+  }
+
+  @Test func `is a document without Fetch Metadata where HTML is asked for`() {
+    let accept = ("HTTP_ACCEPT", "text/html,application/xhtml+xml;q=0.9")
+    #expect(arrival(accept) == .document)
+    #expect(arrival(accept, ("HTTP_X_REQUESTED_WITH", "XMLHttpRequest")) == .other)
+    #expect(arrival(("HTTP_ACCEPT", "*/*")) == .other)
+    #expect(arrival() == .other)
+    // A script that asks for HTML says so by its mode.
+    #expect(arrival(accept, ("HTTP_SEC_FETCH_MODE", "cors")) == .other)
+    #expect(arrival(accept, ("HTTP_SEC_FETCH_SITE", "same-origin")) == .other)
+  }
+
+  @Test(arguments: ["iframe", "frame", "embed", "object"])
+  func `is shown in a frame`(destination: String) {
+    #expect(arrival(navigate, ("HTTP_SEC_FETCH_DEST", destination)) == .frame)
+  }
+
+  @Test func `is a form where a navigation sends something`() {
+    #expect(arrival(navigate, ("HTTP_SEC_FETCH_DEST", "document"), method: "POST") == .form)
+    #expect(arrival(("HTTP_ACCEPT", "text/html"), method: "POST") == .form)
+    #expect(arrival(navigate, method: "HEAD") == .other)
+  }
+
+  @Test func `is never redirected where a script or an element asks`() {
+    for mode in ["cors", "no-cors", "same-origin", "websocket"] {
+      #expect(arrival(("HTTP_SEC_FETCH_MODE", mode), ("HTTP_ACCEPT", "text/html")) == .other)
+    }
+    #expect(arrival(navigate, ("HTTP_UPGRADE", "websocket")) == .other)
+  }
+
+  /// peers-2026: mail scanners and prefetchers open links.
+  @Test func `is not redirected where nobody looks at the answer`() {
+    #expect(arrival(navigate, ("HTTP_SEC_PURPOSE", "prefetch")) == .other)
+    #expect(arrival(navigate, ("HTTP_SEC_PURPOSE", "prefetch;prerender")) == .other)
+  }
+}
+
+@Suite struct `Being sent to sign in` {
+  @Test func `stops at the third time within a minute`() {
+    var cookie = ""
+    for (now, isCircle) in [(1_000, false), (1_010, false), (1_020, true)] as [(Int64, Bool)] {
+      let bounces = Bounces(cookie, at: now)
+      #expect(bounces.isCircle(hasCookie: false) == isCircle)
+      cookie = bounces.adding(now, hasCookie: false)
+    }
+    #expect(cookie == "1010.1020")
+    #expect(!Bounces(cookie, at: 1_070).isCircle(hasCookie: false))
+    #expect(Bounces(cookie, at: 1_069).isCircle(hasCookie: false))
+  }
+
+  /// Whoever signs out and comes back within a minute brings a cookie that was good.
+  @Test func `with a gate cookie stops where the last one was refused as well`() {
+    var cookie = ""
+    for now in [1_000, 1_001] as [Int64] {
+      cookie = Bounces(cookie, at: now).adding(now, hasCookie: false)
+    }
+    #expect(!Bounces(cookie, at: 1_002).isCircle(hasCookie: true))
+    cookie = Bounces(cookie, at: 1_002).adding(1_002, hasCookie: true)
+    #expect(cookie == "1001.1002c")
+    #expect(Bounces(cookie, at: 1_003).isCircle(hasCookie: true))
+  }
+
+  @Test(arguments: [
+    "", "x", "1000", "1000.x", ".", "1000.9999999999", "-5.-6", "99999999999999999999.1",
+  ])
+  func `counts no more than what the cookie says`(cookie: String) {
+    #expect(!Bounces(cookie, at: 1_001).isCircle(hasCookie: false))
+  }
+}
