@@ -34,7 +34,7 @@ def account(person):
 
 
 def problem(page):
-    return page.locator("form [role=alert]")
+    return page.locator("#problem")
 
 
 # --- signing in and registering ---
@@ -465,7 +465,7 @@ def test_texts_are_in_one_place(stack, person):
                       flags=re.S)
         assert body == "", f"{path}: {body}"
     assert used <= set(strings)
-    code = "".join(stack.site.get(f"/{name}.js").text 
+    code = "".join(stack.site.get(f"/{name}.js").text
                    for name in ("page", "signin", "register", "account", "demo", "gate", "signout"))
     families = ("error.", "status.")
     unused = [key for key in strings if key not in used and f'"{key}"' not in code

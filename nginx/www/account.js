@@ -127,7 +127,7 @@ async function showDevices() {
   try {
     found = (await auth.request("/devices", undefined, "GET")).devices;
   } catch (error) {
-    // Where the route is not mounted, there is nothing to show.
+    // The route is not mounted: the section stays hidden.
     if (["signed_out", "not_found", "method_not_allowed"].includes(error.code)) return;
     byId("devices-card").hidden = false;
     tell(byId("devices-problem"), words(error));
@@ -140,7 +140,7 @@ async function showDevices() {
   byId("devices-card").hidden = false;
 }
 
-/** When a token was last used, which the server knows to the hour. */
+/** When a token was last used; the server stores it to the hour. */
 function lastUse(seconds) {
   if (!seconds) return [text("devices.unused")];
   const lately = Date.now() / 1000 - seconds < 3600;
@@ -183,7 +183,7 @@ async function endDevice(id, name, made) {
   if (!devices.children.length) await showDevices();
 }
 
-/** The origins in what was typed, null for none; throws what the form says about one that is none. */
+/** The origins in a text, null if there are none; throws an error with the code `sites`. */
 function sitesIn(typed) {
   const sites = typed.split(/[\s,]+/).filter(Boolean).map((site) => site.replace(/\/$/, ""));
   for (const site of sites) {
@@ -207,7 +207,7 @@ form(byId("device"), {
     try {
       made = await make();
     } catch (error) {
-      // The server wants a login that is not old: it is asked for once, here.
+      // The login is older than the server allows: ask for the password once.
       if (error.code !== "login_required") throw error;
       if (!await signInAgain()) return;
       made = await make();
@@ -219,7 +219,7 @@ form(byId("device"), {
   },
 });
 
-/** Shows a new token, which is in this page alone and only until it is taken or the page is left. */
+/** Shows a new token until the user has taken it or leaves the page. */
 function showToken(token) {
   byId("made-text").textContent = text("devices.made.text", { name: auth.getSnapshot().user.username });
   byId("made-token").textContent = token;
@@ -246,20 +246,20 @@ byId("made-copy").addEventListener("click", async () => {
     tell(byId("devices-said"), text("devices.uncopied"));
   }
 });
-addEventListener("pagehide", forget); // not for the back-forward cache
+addEventListener("pagehide", forget); // the back-forward cache must not keep it
 
 // --- the password once more -------------------------------------------------------------------
 
-// No route says whether this is a shared computer, and a new login must not outlive the old one
-// there. So the end of the session tells: without use it is minutes away on a shared one, and days on
-// any other. Until it is known, the computer counts as shared.
+// A new login on a shared computer must not last longer than the old one, but no route tells whether the
+// computer is shared. The end of the session does: unless the session is used, it is minutes away on a
+// shared computer and days away on any other. Until the page knows it, it assumes a shared computer.
 let shared = true;
 const endsSoon = (session) => !session || session.expires_at - Date.now() / 1000 < 3600;
 
 const again = byId("again");
 let answered = () => {};
 
-/** Asks for the password, and signs in as the same account; whether that was done. */
+/** Asks for the password and signs in as the same account; resolves to whether that was done. */
 function signInAgain() {
   again.showModal();
   return new Promise((done) => { answered = done; });
@@ -276,7 +276,7 @@ form(byId("again-form"), {
 });
 byId("again-cancel").addEventListener("click", () => again.close());
 again.addEventListener("close", () => {
-  answered(false); // nothing if it was answered before
+  answered(false); // no effect after answered(true)
   byId("again-form").reset();
   tell(byId("again-problem"), "");
   byId("again-password").removeAttribute("aria-invalid");

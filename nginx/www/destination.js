@@ -1,4 +1,4 @@
-// Where the gate leads to, and where the way out leads back to: the rules, without a page.
+// The rules for addresses in the queries of gate.html and signout.html.
 
 /** An absolute address, or null if the text is none. */
 export function address(spelled) {
@@ -15,22 +15,22 @@ function only(query, name) {
   return all.length === 1 ? all[0] : "";
 }
 
-/** An https origin in its one canonical spelling. */
+/** Whether a text is an https origin in canonical spelling. */
 export function isOrigin(text) {
   const url = address(text);
   return url?.protocol === "https:" && url.origin === text;
 }
 
-/** A path and query of a site; anything else is its front page. At most 2 048 bytes. */
+/** A path and query of at most 2 048 bytes; "/" in place of anything else. */
 function path(text) {
   const fits = /^\/(?![/\\])[^\\\x00-\x1f\x7f]*$/.test(text);
   return fits && new TextEncoder().encode(text).length <= 2048 ? text : "/";
 }
 
 /**
- * What the query of gate.html asks for, as POST /auth/handover takes it.
+ * The body of POST /auth/handover, from the query of gate.html.
  *
- * @returns {{site: string, state: string, return: string} | null} null if it does not say where to
+ * @returns {{site: string, state: string, return: string} | null} null if site or state is not valid
  */
 export function destination(query) {
   const site = only(query, "site"), state = only(query, "state");
@@ -39,8 +39,8 @@ export function destination(query) {
 }
 
 /**
- * The address in the query of signout.html: of https, and without a name or a password that could
- * be taken for the host.
+ * The address in the query of signout.html. It must use https. A user name or a password could be
+ * mistaken for the host, so it may have neither.
  *
  * @returns {URL | null}
  */

@@ -1,8 +1,8 @@
 // gate.html: takes the login of this browser to the site that sent it here.
 //
-// The site's `enter` leads here with `site`, `return` and `state` in the query. Whoever is signed in
-// goes on unseen; whoever is not signs in first. The fragment is that of the guarded page: a browser
-// keeps it over redirects, so it is taken along and never read.
+// A site's `enter` redirects here with `site`, `return` and `state` in the query. A user with a login
+// is sent on without seeing the form; everybody else signs in first. The fragment belongs to the guarded
+// page: browsers keep it over redirects. The page appends it to the address and does not interpret it.
 
 import { destination } from "./destination.js";
 import { auth, byId, element, pieces, signInForm, tell, text, words } from "./page.js";
@@ -41,7 +41,7 @@ function ask(why = "") {
 }
 
 let under = false; // a hand-over is under way
-let refused = false; // the server took the login for none, once
+let refused = false; // the server has refused this login once
 
 async function go() {
   if (under) return;
@@ -68,7 +68,7 @@ function fail(error) {
   case "signed_out":
     look();
     return;
-  case "invalid_token": // also with a new token: so once more from the beginning, and no third time
+  case "invalid_token": // also with a renewed token: ask for one sign-in, then give up
     if (refused) stop(title, text("gate.refused", { host }));
     else ask(text("signin.ended"));
     refused = true;
@@ -95,7 +95,7 @@ function look() {
 }
 
 async function begin() {
-  // A page that is prepared before anybody asked for it waits until somebody does.
+  // Chromium may load the page before the user opens it. Nothing happens until then.
   if (document.prerendering) {
     await new Promise((shown) => document.addEventListener("prerenderingchange", shown, { once: true }));
   }
@@ -106,14 +106,14 @@ async function begin() {
   addEventListener("online", () => { if (!byId("stop").hidden && !byId("retry").hidden) go(); });
   // From the back-forward cache: the code that it got is spent.
   addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
-  signInForm(go); // the subscription hears of no change where the account is the same
+  signInForm(go); // nothing changes for a subscriber if the same account signs in again
   show("going");
   auth.subscribe(look); // also when another tab signs in
   await auth.ready;
   look();
 }
 
-// No frame may show this page, and its headers say so; should one do so nevertheless, it stays empty.
+// The headers forbid frames. If a browser ignores them, the page stays empty there.
 if (window.top === window) {
   if (to) begin();
   else stop(text("gate.broken.title"), text("gate.broken"));

@@ -9,7 +9,7 @@ export const byId = (id) => document.getElementById(id);
 export const text = (key, values = {}) =>
   strings[key].replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 
-/** The same in pieces, for append(): elements may stand for {names}. */
+/** The same as a list for append(), in which elements can replace {names}. */
 export const pieces = (key, values) =>
   strings[key].split(/\{(\w+)\}/).map((each, place) => place % 2 ? values[each] : each);
 
@@ -142,7 +142,7 @@ export function form(it, { busy, where, work }) {
   });
 }
 
-/** The sign-in, of index.html and of gate.html; `done` is called after each that succeeds. */
+/** The sign-in form of index.html and gate.html; calls `done` after a sign-in. */
 export function signInForm(done = () => {}) {
   form(byId("signin"), {
     busy: "signin.busy",

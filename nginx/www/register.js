@@ -8,7 +8,7 @@ form(byId("register"), {
     auth.register(username.trim(), password, { shared: !!shared }),
 });
 
-// Whoever came from the gate goes on through it. Nothing but the gate reads what it was asked.
+// A user who came from the gate goes back to it, with the same query. Only the gate interprets it.
 const gate = new URLSearchParams(location.search).has("site");
 const asked = location.search + location.hash;
 if (gate) byId("other").href = `./gate.html${asked}`;

@@ -1,7 +1,7 @@
-// signout.html: ends the login of this browser with one click, and leads back.
+// signout.html: ends the session of this browser with one click, and offers a way back.
 //
-// A site's /tallystick/signout leads here. The way back is a link that names the host, and nothing
-// more: this page does not know which addresses are sites, so it never goes to one by itself.
+// A site's /tallystick/signout redirects here. The way back is a link that names the host. The page
+// cannot tell which addresses are sites, so it never follows the link by itself.
 
 import { wayBack } from "./destination.js";
 import { auth, byId, depart, element, pieces, tell, text } from "./page.js";
@@ -22,7 +22,7 @@ function look() {
   if (!leaving) tell(byId("notice"), status === "unknown" && error ? text("account.reconnecting") : "");
 }
 
-let leaving = false; // the server has not yet confirmed it
+let leaving = false; // the sign-out is under way, or the server could not be told
 byId("signout").addEventListener("click", () => {
   leaving = true;
   depart(() => auth.logout(), "left", () => {

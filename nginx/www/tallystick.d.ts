@@ -91,13 +91,13 @@ export interface Options {
 /** How to sign in. */
 export interface SignInOptions {
   /**
-   * Whether others use this computer too: the browser then forgets the session when it is closed,
-   * and the server ends it soon after its last use. Default false.
+   * Whether others use this computer too. The browser then forgets the session when it is closed, and
+   * the server ends it soon after its last use. Default false.
    */
   shared?: boolean;
 }
 
-/** Where to hand a login over to: what the query of gate.html says. */
+/** Where to take a login: the values in the query of gate.html. */
 export interface HandOver {
   /** The site's origin. */
   site: string;
@@ -151,8 +151,8 @@ export interface Auth extends EventTarget {
   /**
    * Signs in, here and in the other tabs.
    *
-   * A session that this browser has ends. If it is another account's, it ends first, and `signedout`
-   * is fired if the sign-in then fails; if it is the same account's, it ends once the new one exists.
+   * The session that this browser has is ended. A session of another account is ended first; if the
+   * sign-in then fails, `signedout` is fired. A session of the same account is ended afterwards.
    *
    * @throws {AuthError} `invalid_credentials`, `too_many_attempts`, `temporarily_unavailable`, …;
    *   `network` and `temporarily_unavailable` also if the other session could not be ended
@@ -161,7 +161,7 @@ export interface Auth extends EventTarget {
   login(username: string, password: string, options?: SignInOptions): Promise<User>;
 
   /**
-   * Creates an account and signs in. A session that this browser has ends first, as for `login`.
+   * Creates an account and signs in. The session that this browser has is ended first, as for `login`.
    *
    * @throws {AuthError} `registration_closed`, `username_taken`, `weak_password`, …, and as `login`
    */
@@ -202,18 +202,17 @@ export interface Auth extends EventTarget {
   endSession(id: string): Promise<void>;
 
   /**
-   * Takes the login to another site: asks for a code that this site will accept once, for a minute,
-   * from this browser.
+   * Takes the login to another site: asks for a code that this site accepts once, within a minute, and
+   * only from this browser.
    *
-   * @returns the address to go to, which is below the site's `/tallystick/land` and nowhere else
+   * @returns the address to go to; it begins with the site and `/tallystick/land?`
    * @throws {AuthError} `unknown_site`, `too_many_attempts`, …, and as `user`
    */
   handOver(to: HandOver): Promise<string>;
 
   /**
-   * Asks any other route that needs the token, below `base`, and resolves to the JSON of its answer
-   * (`{}` for a 204). The token is renewed as for `fetch`. Throws as `user`, and the route's own
-   * errors.
+   * Sends a request to another route below `base` that needs the token. Resolves to the JSON of the
+   * answer, `{}` for a 204. Throws as `user`, and the route's own errors.
    *
    * @param body what to send as JSON, if anything
    * @param method default `POST`

@@ -122,6 +122,7 @@ function createSession(window, name, call, emit) {
   let flight, timer; // the refresh under way; the next renewal
   let fails = 0, notBefore = 0, failure; // back-off
   let taken = ignore; // called when a token comes
+  const held = new Map(); // tokens of sessions to end at a sign-in, and their users
   let snapshot = Object.freeze({ status: "unknown", user: null, error: null });
 
   const sleep = (ms) => new Promise((done) => window.setTimeout(done, ms));
@@ -134,7 +135,7 @@ function createSession(window, name, call, emit) {
   const turns = createTurns(window, name, tabs);
 
   function show(status, user, error = null) {
-    // The same user stays the same object: a refresh draws nothing again.
+    // The same user stays the same object.
     if (JSON.stringify(user) === JSON.stringify(snapshot.user)) user = snapshot.user;
     const old = snapshot;
     if (old.status === status && old.user === user && old.error === error) return;
@@ -161,26 +162,34 @@ function createSession(window, name, call, emit) {
     tabs.post({ token, user, life, left: left(), signin });
   }
 
-  // A sign-in. The browser's session, which only the server knows, ends: before, if it is another
-  // account's, so that no site goes on as that one; else after, and the new cookies stay.
+  // A sign-in. The browser's sessions end: before, if of another account, else after, when the cookies
+  // are the new one's.
   async function begin(path, body) {
-    const mine = epoch;
-    let bearer = token, { user } = snapshot;
+    const mine = epoch, own = path === "/login" && body.username.toLowerCase();
+    if (token) held.set(token, snapshot.user.username);
     try {
-      ({ access_token: bearer, user } = await call("/refresh"));
+      const { access_token, user } = await call("/refresh");
+      held.set(access_token, user?.username);
     } catch (error) {
       if (error.status !== 401) throw error;
     }
-    const other = bearer && (path !== "/login" || user?.username !== body.username.toLowerCase());
-    if (other) await call("/logout", bearer);
+    const close = (same, credentials) => Promise.all([...held].map(async ([bearer, name]) => {
+      if (same !== (name === own)) return;
+      await call("/logout", bearer, undefined, "POST", credentials);
+      held.delete(bearer);
+    }));
+    const end = (delay) => close(true, "omit").catch(() => {
+      window.setTimeout(end, delay, 2 * delay);
+    });
+    await close(false);
     if (mine !== epoch) throw new SignedOut();
     try {
       await grant(path, body);
     } catch (error) {
-      if (other && token && mine === epoch) leave("logout");
+      if (token && !held.has(token) && mine === epoch) leave("logout");
       throw error;
     }
-    if (bearer && !other) await call("/logout", bearer, undefined, "POST", "omit").catch(ignore);
+    await end(PATIENCE);
   }
 
   function receive(data) {
@@ -204,7 +213,7 @@ function createSession(window, name, call, emit) {
     ends = start + (news.left ?? life) * 1000;
     fails = notBefore = 0;
     owner = false;
-    // Spread, so that tabs do not all renew at once.
+    // Spread over the tabs.
     wakeAt(ends - margin() * 1000 * (1.9 - 0.9 * Math.random()));
     show("signedin", news.user);
     taken();
@@ -212,7 +221,7 @@ function createSession(window, name, call, emit) {
 
   // -- Renewal
 
-  // Gives a token other than `bad`; all who wait share one refresh.
+  // Gives a token other than `bad`; all share one refresh.
   async function renew(bad, mine = epoch) {
     if (mine === epoch && !usable(bad)) {
       await (flight ??= refresh(bad).finally(() => { flight = null; }));
@@ -221,7 +230,7 @@ function createSession(window, name, call, emit) {
     return token;
   }
 
-  // After a 401: the token is spent, whatever its clock says.
+  // After a 401: the token is spent.
   function replace(used, mine) {
     if (token === used) ends = 0;
     return renew(used, mine);
@@ -256,10 +265,9 @@ function createSession(window, name, call, emit) {
         if (mine !== epoch || token !== had) return; // overtaken
         if (error.status === 401) {
           if (token) depart("refused").catch(ignore);
-          else leave(); // a visitor without a cookie: nothing to end
+          else leave(); // a visitor
           throw new SignedOut();
         }
-        // Nothing about the session: keep it.
         const delay = Math.max(error.retryAfter * 1000, 400 * 2 ** fails++);
         notBefore = now() + Math.min(delay, 60000) * (1 + Math.random() / 2);
         failure = error;
@@ -275,7 +283,7 @@ function createSession(window, name, call, emit) {
     timer?.unref?.();
   }
 
-  // Also when shown, thawed or back online: timers may be late.
+  // Also when shown or back online: timers may be late.
   function wake(event) {
     if (event?.type === "online") notBefore = 0;
     if (snapshot.status === "signedout" || document?.hidden || left() > 2 * margin()) return;
@@ -311,6 +319,7 @@ function createSession(window, name, call, emit) {
 
   function dispose() {
     epoch++;
+    held.clear();
     token = parting = "";
     window.clearTimeout(timer);
     tabs.close();
@@ -319,7 +328,7 @@ function createSession(window, name, call, emit) {
 
   const places = [[document, "visibilitychange"], [window, "online"], [window, "pageshow"]];
   for (const [at, type] of places) at?.addEventListener?.(type, wake);
-  const restored = renew().then(ignore, ignore); // without the token as its value: it stays
+  const restored = renew().then(ignore, ignore); // not to the token: it stays
 
   return {
     get epoch() { return epoch; },
@@ -353,7 +362,7 @@ const createFetch = (fetch, session, resolve, trusted) => async (input, init) =>
   const used = await unless(signal, session.fresh()), mine = session.epoch;
   const second = input.clone?.() ?? input;
   const response = await go(input, used);
-  // A stream is spent: its 401 is the caller's.
+  // A stream is spent.
   if (response.status !== 401 || !used || init?.body?.getReader) return response;
   return go(second, await unless(signal, session.replace(used, mine)));
 };
@@ -361,10 +370,10 @@ const createFetch = (fetch, session, resolve, trusted) => async (input, init) =>
 const createAttach = (session, resolve, trusted) => (axios) => {
   const { request, response } = axios.interceptors;
   const first = request.use(async (config) => {
-    const ours = config.tallystick; // set by us: this is the second try
+    const ours = config.tallystick; // set by us: a second try
     const url = resolve(config.url ?? "", resolve(config.baseURL ?? ""));
     if (!trusted.has(url.origin) || (config.headers.Authorization && !ours)) return config;
-    const { data } = config; // axios serialises it on the way; the second try starts anew
+    const { data } = config; // axios serialises it on the way
     const used = await session.fresh();
     if (used) config.headers.Authorization = "Bearer " + used;
     config.tallystick = { used, data, mine: session.epoch, again: !!ours };

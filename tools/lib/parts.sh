@@ -196,7 +196,7 @@ part_browser() {
 part_package() {
   install_site_packages
   # systemd-analyze needs no running systemd.
-  install_packages debhelper dpkg-dev fakeroot lintian man-db systemd mmdebstrap e2fsprogs qemu-system-x86
+  install_packages debhelper dpkg-dev fail2ban fakeroot lintian man-db systemd mmdebstrap e2fsprogs qemu-system-x86
   build_release
   run_pytest package
 }

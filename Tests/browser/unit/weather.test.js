@@ -6,7 +6,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Browser, json, refusal } from "./world.js";
+import { Browser, json, outcome, refusal } from "./world.js";
 
 const WINDOW = 6;
 const USER = { id: "a".repeat(26), username: "ann", groups: [] };
@@ -115,5 +115,51 @@ test("bad weather signs nobody out, and one refresh is under way at a time", asy
     const { refreshes, ...found } = await storm(seed, { tabs: 8, minutes: 10 });
     assert.ok(refreshes > 1000, `${refreshes} refreshes`);
     assert.deepEqual(found, { seed, ended: false, most: 1 });
+  }
+});
+
+test("bad weather while others sign in leaves no site to an account before", async (t) => {
+  const rounds = Math.ceil(20 * Number(process.env.TALLYSTICK_CHAOS_ROUNDS || 1));
+  for (let seed = 1; seed <= rounds; seed += 1) {
+    const draw = drawing(seed);
+    const any = (list) => list[Math.floor(draw() * list.length)];
+    t.mock.method(Math, "random", drawing(-seed));
+    const browser = new Browser();
+    const { server, clock } = browser;
+    const tabs = Array.from({ length: 3 }, () => browser.open({ locks: true }));
+    for (const path of ["/auth/refresh", "/auth/login", "/auth/logout"]) {
+      server.instead[path] = async (request) => {
+        if (draw() < 0.2) throw new TypeError("Failed to fetch");
+        const before = server.cookie;
+        const answer = server.answer(request), after = server.cookie;
+        await new Promise((done) => { clock.setTimeout(done, 5 + draw() * 50); });
+        if (draw() >= 0.2) return answer;
+        // Cut after its header, or before it: then the jar keeps what it had.
+        if (draw() < 0.5 && server.cookie === after) server.cookie = before;
+        throw new TypeError("Failed to fetch");
+      };
+    }
+    // The sessions by which sites were opened, each with its account.
+    const opened = new Map();
+    server.instead["/auth/handover"] = ({ bearer }) => {
+      const session = server.sessionOf(bearer);
+      opened.set(session, server.nameOf(session));
+    };
+    for (let turn = 0; turn < 12; turn += 1) {
+      const name = any(["ann", "bob", "carol"]), { auth } = any(tabs);
+      let done = false;
+      for (let tries = 0; !done && tries < 60; tries += 1) {
+        const asked = outcome(auth.login(name, "right"));
+        await clock.advance(draw() * 3000);
+        any(tabs).auth.handOver({ site: "https://app.test", state: "", return: "/" }).catch(() => {});
+        await clock.advance(3000);
+        done = asked.state === "resolved";
+      }
+      assert.ok(done, `seed ${seed}, turn ${turn}`);
+      const left = [...opened].filter(([session, owner]) => owner !== name && server.live(session));
+      assert.deepEqual(left, [], `seed ${seed}, turn ${turn}: ${name}`);
+      for (const { auth: { getSnapshot } } of tabs) assert.equal(getSnapshot().user?.username, name);
+    }
+    for (const { auth } of tabs) auth.dispose();
   }
 });

@@ -18,9 +18,9 @@ export class Clock {
   #timers = new Map();
   #last = 0;
 
-  setTimeout = (work, delay = 0) => {
+  setTimeout = (work, delay = 0, ...given) => {
     this.#last += 1;
-    this.#timers.set(this.#last, { at: this.time + Math.max(0, delay), work });
+    this.#timers.set(this.#last, { at: this.time + Math.max(0, delay), work: () => work(...given) });
     return this.#last;
   };
 
@@ -80,6 +80,8 @@ export class Server {
 
   endSessions() { this.#sessions.clear(); }
   loseTokens() { this.#tokens.clear(); }
+  nameOf(session) { return this.#sessions.get(session); }
+  sessionOf(token) { return this.#tokens.get(token)?.session; }
   live(session) { return this.#sessions.has(session); }
   count(path) { return this.requests.filter((each) => each.path === path).length; }
 
@@ -111,11 +113,12 @@ export class Server {
       this.requests.push(request);
       (init.signal ?? input.signal)?.throwIfAborted();
       const replaced = this.instead[url.pathname]?.(request);
-      return (await replaced) ?? this.#answer(request);
+      return (await replaced) ?? this.answer(request);
     };
   }
 
-  #answer({ path, bearer, body, method, init: { credentials } }) {
+  /** What the server says if nothing is instead. */
+  answer({ path, bearer, body, method, init: { credentials } }) {
     const known = this.#bearer(bearer);
     switch (path) {
     case "/auth/refresh":
