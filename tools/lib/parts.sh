@@ -12,8 +12,8 @@ tools     tools/up, tools/down and tools/test themselves
 routes    each program as CGI and on a socket
 site      real nginx with the shipped configuration, and TLS
 interop   tokens and keys in other people's libraries
-routes-postgresql  the routes' tests with the store on a PostgreSQL server
-postgresql         several hosts, fail-over, a pooler, connections that are cut
+routes-postgresql  the routes' tests with the store on a PostgreSQL server; by name
+postgresql         several hosts, fail-over, a pooler, connections that are cut; by name
 readme    the commands of the READMEs, from the READMEs, and what the documents say
 browser   the client and the pages in Chromium
 package   the Debian package, installed on a Debian 12 and a Debian 13 that boot; as root
