@@ -10,8 +10,8 @@ package enum Rotation: Equatable, Sendable {
   /// The token is of the previous generation, and its successor was lost or went to another tab:
   /// answer with the same successor again.
   case resend
-  /// The token is older than that, or its successor was seen too long ago: end the session, because
-  /// either the owner or a thief uses an old token.
+  /// The token is older than that, or it is of the previous generation and the reuse window is over:
+  /// end the session, because a thief has one of the tokens.
   case reuse
 }
 

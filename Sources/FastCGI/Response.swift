@@ -20,12 +20,14 @@ package struct Response: Sendable {
     self.body = body
   }
 
-  /// The bytes of this response, made once, for one that is given often or made beside the loop
+  /// Encodes the response.
+  ///
+  /// This can be done once for a response that is sent often, and on another thread than the one
   /// that sends it.
   package func encoded() -> EncodedResponse {
     var bytes: [UInt8] = []
     let isFaithful = write(to: &bytes)
-    // Exactly as much storage as they need: some are remembered by the thousand.
+    // The copy has no unused capacity, because `check` caches thousands of responses.
     return EncodedResponse(
       status: isFaithful ? status : 500, bytes: Array(bytes[...]), isFaithful: isFaithful)
   }
@@ -81,12 +83,12 @@ package struct Response: Sendable {
   }
 }
 
-/// A response as it is sent: nothing can be added to it any more.
+/// An encoded response, which cannot be changed any more.
 package struct EncodedResponse: Sendable {
   package let status: Int
   /// The CGI form: header block and body.
   package let bytes: [UInt8]
-  /// False if the response was not fit to be sent and a bare 500 stands in its place.
+  /// False if the response was not valid, so that an empty 500 replaces it.
   let isFaithful: Bool
 }
 

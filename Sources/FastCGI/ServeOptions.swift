@@ -80,6 +80,6 @@ package typealias Handler = @Sendable (Request) -> Response
 
 /// A function that answers a batch of requests with one response each, in their order.
 ///
-/// `.events` gives it all that one wake-up has read, so that what many ask is asked once; elsewhere
-/// it is given one at a time. It never throws.
+/// `.events` passes all requests that one wake-up has read, so that the handler can answer a common
+/// question once. Otherwise it gets one request at a time. It does not throw.
 package typealias BatchHandler = @Sendable ([Request]) -> [EncodedResponse]

@@ -54,7 +54,8 @@ package final class Server: Sendable {
 
 /// Returns one response for each request, in their order.
 ///
-/// A handler that gives another number has mixed them up: nobody gets anybody's answer.
+/// If a handler returns another number, no response can be assigned to a request. All requests are
+/// then answered with 500.
 func respond(to requests: [Request], _ handler: BatchHandler) -> [EncodedResponse] {
   let responses = handler(requests)
   guard responses.count == requests.count else {

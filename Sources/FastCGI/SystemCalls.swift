@@ -55,9 +55,7 @@ struct StopFlag: ~Copyable, Sendable {
 
 /// Waits until at least one of up to three descriptors is readable.
 ///
-/// Negative ones are ignored.
-///
-/// A negative timeout waits without limit.
+/// Negative descriptors are ignored. A negative timeout waits without limit.
 ///
 /// - Returns: The descriptors that are readable or closed by the peer; none after the timeout.
 func waitForInput(

@@ -29,7 +29,11 @@ package func servePages(
   ) { request in
     do {
       let call = try Call(request, settings: settings, log: log, at: Clock.now())
-      guard call.repeatedParameter == nil else { throw Refusal.invalidRequest("") }
+      guard call.repeatedParameter == nil,
+        case .single = request.parameters.value("REQUEST_METHOD")
+      else {
+        throw Refusal.invalidRequest("The request has no method, or a parameter stands twice.")
+      }
       try keys?.refresh()
       return try handler(call)
     } catch let error as SettingError {

@@ -26,9 +26,9 @@ package struct Argon2Parameters: Equatable, Sendable {
 
   /// Whether the parameters are within the limits for a stored hash.
   ///
-  /// Whoever can write into the store must not be able to make it allocate or compute what they
-  /// like. The ceiling is 128 MiB, and five times the work of `standard`, as much as RFC 9106 §4
-  /// recommends where memory is short: 64 MiB, three passes.
+  /// Otherwise somebody who can write to the store could make a program allocate any amount of
+  /// memory or compute for any time. The limits are 128 MiB, and five times the work of `standard`.
+  /// So much work RFC 9106 §4 recommends for machines with little memory: three passes over 64 MiB.
   var isBearable: Bool {
     (1...4).contains(parallelism) && (1...16).contains(iterations)
       && (8 * parallelism...131_072).contains(memoryKiB) && work <= 3 * 65_536

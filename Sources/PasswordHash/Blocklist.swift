@@ -17,7 +17,7 @@ package enum BlocklistError: Error, Equatable, Sendable {
   }
 }
 
-/// The list of common passwords: one lower-case word a line, sorted by bytes.
+/// The list of common passwords: one word in lower case on each line, sorted by bytes.
 ///
 /// NIST SP 800-63B-4 §3.1.1.2; OWASP ASVS 5.0 6.2.4.
 package struct Blocklist: Sendable {
@@ -51,7 +51,7 @@ package struct Blocklist: Sendable {
 
 let newline = UInt8(ascii: "\n")
 
-/// A memory-mapped file of words, one a line, sorted by their bytes.
+/// A memory-mapped file with one word on each line, sorted by bytes.
 ///
 /// Its content never changes: `tallystick init` replaces the file and does not rewrite it.
 @safe private final class Words: @unchecked Sendable {

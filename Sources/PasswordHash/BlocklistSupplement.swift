@@ -1,8 +1,10 @@
-// Common passwords that Debian's lists do not have.
+// Common passwords that Debian's lists do not contain.
 
 extension Blocklist {
-  /// The words among the 3 000 most common passwords of eight bytes and more that neither
-  /// libdata-password-zxcvbn-perl 1.1.2 has nor a rule of `completed` makes; one a line.
+  /// Words from the 3 000 most common passwords of at least eight bytes, one on each line.
+  ///
+  /// libdata-password-zxcvbn-perl 1.1.2 does not contain them, and `completed` does not make them
+  /// by a rule.
   ///
   /// They come from the frequency lists of zxcvbn 4.4 (Dan Wheeler and Dropbox, MIT licence).
   static let supplement = """

@@ -5,8 +5,8 @@ import Text
 extension Blocklist {
   /// The words of a file `RankedDictionaries/….pm` of Debian's libdata-password-zxcvbn-perl.
   ///
-  /// The file is Perl source that a program has written: a hash of lists, each a hash from words to
-  /// ranks, one entry a line. The lines are parsed; no Perl runs.
+  /// A program has written the file as Perl source: a hash of lists, of which each is a hash from
+  /// words to ranks, with one entry on each line. This parses the lines and does not run Perl.
   ///
   /// - Parameter bytes: The file.
   /// - Returns: The words of all its lists.
@@ -62,7 +62,7 @@ extension Blocklist {
 
   /// The rest of a string literal, up to its closing quote; nil if it is empty or does not end.
   ///
-  /// In single quotes Perl knows two escapes: of the quote and of the backslash.
+  /// In single quotes Perl has two escapes: those of the quote and of the backslash.
   private static func literal(from rest: inout ArraySlice<UInt8>) -> [UInt8]? {
     var text: [UInt8] = []
     while let byte = rest.popFirst() {

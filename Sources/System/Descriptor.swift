@@ -1,21 +1,21 @@
 package import CSystem
 import Glibc
 
-/// An open file or directory, closed with its owner.
+/// The descriptor of an open file or directory, which is closed at the end of its lifetime.
 package struct Descriptor: ~Copyable, Sendable {
   package let number: Int32
 
-  /// Takes the number of an open file.
+  /// Takes ownership of the number of an open file.
   package init(owning number: Int32) {
     self.number = number
   }
 
-  /// Takes a number that `open` or `openat` returned.
+  /// Takes ownership of the number that `open` or `openat` returned.
   ///
   /// - Parameters:
-  ///   - number: The number; negative after a failure.
-  ///   - path: The path, for the error.
-  ///   - problem: The problem, for the error.
+  ///   - number: The number, which is negative after a failure.
+  ///   - path: The path for the error.
+  ///   - problem: The problem for the error.
   /// - Throws: `FileError` with `errno` if the number is negative.
   package init(_ number: Int32, _ path: String, _ problem: String) throws(FileError) {
     guard number >= 0 else { throw .system(path, problem) }
@@ -24,7 +24,7 @@ package struct Descriptor: ~Copyable, Sendable {
 
   deinit { close(number) }
 
-  /// Gives the number away; whoever takes it closes it.
+  /// Gives up ownership: the caller must close the returned number.
   package consuming func release() -> Int32 {
     let released = number
     discard self
@@ -33,14 +33,14 @@ package struct Descriptor: ~Copyable, Sendable {
 
   /// Opens a regular file.
   ///
-  /// Nothing else is ever waited for: a FIFO without a writer is refused like a device.
+  /// Other files are refused without waiting, also a FIFO that nobody writes to.
   ///
   /// - Parameters:
-  ///   - path: Its path.
-  ///   - flags: Flags of `open`; O_CLOEXEC and O_NONBLOCK are added.
-  ///   - mode: The mode if the file is created, less the umask.
-  ///   - problem: The problem that the error names if it cannot be opened.
-  /// - Throws: `FileError` if it cannot be opened or is no regular file.
+  ///   - path: The path of the file.
+  ///   - flags: The flags of `open`; O_CLOEXEC and O_NONBLOCK are added.
+  ///   - mode: The mode of a new file, before the umask applies.
+  ///   - problem: The problem for the error if the file cannot be opened.
+  /// - Throws: `FileError` if the file cannot be opened or is not a regular file.
   package init(
     regular path: String, _ flags: Int32, mode: mode_t = 0, problem: String = "cannot be read"
   ) throws(FileError) {
@@ -54,15 +54,17 @@ package struct Descriptor: ~Copyable, Sendable {
     number = opened
   }
 
-  /// Opens a directory to read it or to synchronize it.
+  /// Opens a directory, to read it or to synchronize it.
   ///
-  /// - Throws: `FileError` if it cannot be opened or is no directory.
+  /// - Throws: `FileError` if it cannot be opened or is not a directory.
   package init(directory path: String, _ flags: Int32 = 0) throws(FileError) {
     try self.init(
       unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | flags), path, "cannot be opened")
   }
 
-  /// Its status; all zero in the impossible case that an open file has none.
+  /// The status of the file.
+  ///
+  /// The members are zero if `fstat` fails, which does not happen for an open file.
   package var status: stat {
     var info = stat()
     _ = unsafe fstat(number, &info)
@@ -71,7 +73,7 @@ package struct Descriptor: ~Copyable, Sendable {
 }
 
 extension stat {
-  /// Whether this is a regular file: no directory, link, FIFO, socket or device.
+  /// Whether this is a regular file, and not a directory, link, FIFO, socket or device.
   package var isRegular: Bool { st_mode & 0o170000 == 0o100000 }
 
   /// Whether this is a directory.
@@ -83,7 +85,7 @@ extension stat {
   /// Whether this is a symbolic link.
   package var isLink: Bool { st_mode & 0o170000 == 0o120000 }
 
-  /// Whether both are the same file.
+  /// Whether both are of the same file.
   package func isSameFile(as other: stat) -> Bool {
     st_dev == other.st_dev && st_ino == other.st_ino
   }

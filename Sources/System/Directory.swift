@@ -1,9 +1,9 @@
 package import CSystem
 import Glibc
 
-/// Directories by their path.
+/// Operations on directories by their paths.
 package enum Directory {
-  /// The directory in which a path lies: "/" for "/a", "." for "a".
+  /// The directory that contains a path: "/" for "/a", and "." for "a".
   package static func parent(of path: String) -> String {
     var path = path[...]
     while path.count > 1, path.hasSuffix("/") { path.removeLast() }
@@ -11,11 +11,11 @@ package enum Directory {
     return slash == path.startIndex ? "/" : String(path[..<slash])
   }
 
-  /// Makes a directory with exactly this mode, or gives the mode to the one that is there.
+  /// Makes a directory with exactly this mode, or sets the mode of an existing directory.
   ///
-  /// A link in its place is refused: whoever made it chose another directory.
+  /// A symbolic link at the path is refused, because it may lead to any other directory.
   ///
-  /// - Throws: `FileError` if there is something else or the system refuses.
+  /// - Throws: `FileError` if there is something else at the path, or if the system refuses.
   package static func make(_ path: String, mode: mode_t) throws(FileError) {
     guard unsafe mkdir(path, mode) == 0 || errno == EEXIST else {
       throw .system(path, "cannot be created")
@@ -61,14 +61,14 @@ package enum Directory {
     return info.isShared ? 0o660 : 0o600
   }
 
-  /// Whether a directory holds nothing; false if it cannot be read.
+  /// Whether a directory is empty; false if it cannot be read.
   package static func isEmpty(_ directory: borrowing Descriptor) -> Bool {
     let number = unsafe openat(directory.number, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard number >= 0, let stream = unsafe fdopendir(number) else { return false }
     defer { unsafe closedir(stream) }
     var count = 0
     while unsafe readdir(stream) != nil { count += 1 }
-    // Itself and its parent.
+    // An empty directory contains itself and its parent.
     return count == 2
   }
 }

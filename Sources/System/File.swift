@@ -1,22 +1,22 @@
 package import CSystem
 import Glibc
 
-/// Files that are read whole and replaced whole.
+/// Operations that read or replace a whole file.
 package enum File {
-  /// What may be read.
+  /// The kinds of files that may be read.
   package enum Kind {
     case regular, any
   }
 
-  /// Reads a file whole.
+  /// Reads a whole file.
   ///
   /// - Parameters:
-  ///   - path: Its path.
-  ///   - limit: Bytes it may have.
-  ///   - kind: `any` for a file that a person has named, which may be a pipe to be waited for.
-  ///   - inspect: Looks at its status before anything is read; what it throws ends the reading.
+  ///   - path: The path of the file.
+  ///   - limit: The maximum size in bytes.
+  ///   - kind: `any` for a file that a person has named: it may be a pipe, and reading then waits.
+  ///   - inspect: Checks the status of the file before it is read, and throws to refuse it.
   /// - Returns: The contents.
-  /// - Throws: `FileError` if it cannot be read, is not of this kind, or is larger.
+  /// - Throws: `FileError` if the file cannot be read, is of another kind, or is larger.
   package static func contents(
     of path: String, atMost limit: Int, kind: Kind = .regular,
     inspecting inspect: (stat) throws(FileError) -> Void = { _ throws(FileError) in }
@@ -41,12 +41,12 @@ package enum File {
     }
   }
 
-  /// Writes a file beside its place, makes it durable, and moves it there.
+  /// Replaces a file atomically: writes a draft beside it, makes it durable, and renames it.
   ///
-  /// A link in its place is replaced, not followed. The mode is exactly the one given, whatever
-  /// the umask. One caller at a time for each path.
+  /// A symbolic link at the path is replaced and not followed. The umask does not change the mode.
+  /// Only one caller at a time may replace a path.
   ///
-  /// - Throws: `FileError`; the old file is then still in its place.
+  /// - Throws: `FileError`; the old file then still exists.
   package static func replace(
     _ path: String, with bytes: [UInt8], mode: mode_t
   ) throws(FileError) {
@@ -63,9 +63,9 @@ package enum File {
     }
   }
 
-  /// Makes a draft durable and moves it to its place.
+  /// Makes a draft durable, and renames it to the path.
   ///
-  /// - Throws: `FileError`; before the last step the draft is still there.
+  /// - Throws: `FileError`; unless the last step failed, the draft then still exists.
   package static func moveDraft(_ draft: String, to path: String) throws(FileError) {
     let file = try Descriptor(regular: draft, O_RDONLY | O_NOFOLLOW)
     guard fsync(file.number) == 0, unsafe rename(draft, path) == 0 else {
@@ -74,9 +74,9 @@ package enum File {
     try Directory.synchronize(Directory.parent(of: path))
   }
 
-  /// Creates an empty file under a name that only a draft has.
+  /// Creates an empty file for a draft.
   ///
-  /// An earlier draft, or a link that somebody put there, is removed and never opened.
+  /// An earlier draft, or a link that somebody has made, is removed and never opened.
   ///
   /// - Parameters:
   ///   - draft: The path.

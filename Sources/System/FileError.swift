@@ -6,12 +6,12 @@ package func systemMessage(_ code: Int32) -> String {
   unsafe strerror(code).map { unsafe String(cString: $0) } ?? "error \(code)"
 }
 
-/// Why a file or a directory could not be used.
+/// The reason why a file or a directory cannot be used.
 package struct FileError: Error, Equatable, Sendable {
   package let path: String
-  /// What is wrong, as it follows the path: "cannot be read", "is no regular file".
+  /// The problem, in words that follow the path: "cannot be read", "is no regular file".
   package let problem: String
-  /// The `errno`; 0 where no system call failed.
+  /// The `errno` of the system call that failed; 0 if none failed.
   package let code: Int32
 
   package init(_ path: String, _ problem: String, code: Int32 = 0) {
@@ -20,12 +20,12 @@ package struct FileError: Error, Equatable, Sendable {
     self.code = code
   }
 
-  /// The failure of the system call that was made last.
+  /// The error of the last system call.
   package static func system(_ path: String, _ problem: String) -> FileError {
     FileError(path, problem, code: errno)
   }
 
-  /// One line: the path, the problem, and the system's text where it failed.
+  /// One line with the path, the problem and, if a system call failed, the system's text.
   package var reason: String {
     code == 0 ? "\(path) \(problem)" : "\(path) \(problem): \(systemMessage(code))"
   }

@@ -1,7 +1,7 @@
 import CSystem
 import Glibc
 
-/// Milliseconds of a clock that nobody sets, exact to a few of them.
+/// The time of the monotonic clock in milliseconds, with a precision of a few milliseconds.
 package func monotonicMilliseconds() -> Int {
   var time = timespec()
   unsafe clock_gettime(CLOCK_MONOTONIC_COARSE, &time)

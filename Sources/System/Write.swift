@@ -4,8 +4,8 @@ import Glibc
 ///
 /// - Parameters:
 ///   - bytes: The bytes.
-///   - descriptor: An open file that is written to.
-/// - Returns: False if a write fails before that; `errno` says why.
+///   - descriptor: The descriptor of an open file.
+/// - Returns: False if a write fails; `errno` then contains the reason.
 @discardableResult
 package func writeAll(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
   var written = 0

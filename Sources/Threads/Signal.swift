@@ -16,7 +16,7 @@ package struct Deadline: Sendable {
       tv_nsec: nanoseconds % 1_000_000_000)
   }
 
-  /// The milliseconds until then, rounded up; 0 once it has passed.
+  /// The number of milliseconds until this point in time, rounded up; 0 if it has passed.
   package var millisecondsLeft: Int {
     var now = timespec()
     unsafe clock_gettime(CLOCK_MONOTONIC, &now)

@@ -40,7 +40,7 @@ extension UnverifiedJWS {
 
   /// Verifies the signature and all claims of a gate token.
   ///
-  /// `aud` must be the site itself: a list of audiences is none of ours.
+  /// `aud` must be the text of the site. A list is refused, because these programs issue none.
   ///
   /// - Throws: The first expectation that is not met.
   func gateToken(

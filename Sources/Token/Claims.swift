@@ -13,7 +13,7 @@ package struct AccessClaims: Equatable, Sendable {
   /// `jti`: the unique identifier of this token.
   package let tokenID: String
   package let session: SessionID
-  /// `gen`: the refresh generation that it was issued with.
+  /// `gen`: the generation of the session when the token was issued.
   package let generation: Int64
   /// `ver`: the account's token version.
   package let version: Int64
@@ -82,9 +82,9 @@ package struct RefreshClaims: Equatable, Sendable {
   }
 }
 
-/// The claims of a gate token, which opens one site to one browser.
+/// The claims of a gate token, with which one browser may use one site.
 ///
-/// Its audience is the site, so it is worth nothing at another one.
+/// The audience is the site, so another site does not accept the token.
 package struct GateClaims: Equatable, Sendable {
   package let issuer: String
   /// The origin of the site: the `aud` claim.

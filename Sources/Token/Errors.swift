@@ -57,7 +57,7 @@ package struct KeyError: Error, Equatable, Sendable {
     self.reason = reason
   }
 
-  /// The result of what needs random bytes, or its error as one of keys.
+  /// Runs a body that needs random bytes, and converts its error.
   static func explaining<Result>(
     _ body: () throws(RandomError) -> Result
   ) throws(KeyError) -> Result {

@@ -43,7 +43,7 @@ struct KnownHeader: Sendable {
   }
 }
 
-/// The types of token that the signing key signs, by their `typ`.
+/// The types of tokens that a signing key signs; the raw value is `typ`.
 enum TokenType: String, CaseIterable {
   /// RFC 9068 §2.1.
   case access = "at+jwt"
@@ -121,7 +121,7 @@ package struct UnverifiedJWS: Sendable {
     return payload
   }
 
-  /// The times in the payload, which nobody has verified.
+  /// The times in the payload, which are not verified.
   func unverifiedTimes() throws(TokenError) -> (issuedAt: NumericDate, expires: NumericDate) {
     let claims = try ClaimReader(payload)
     return (try claims.date("iat"), try claims.date("exp"))

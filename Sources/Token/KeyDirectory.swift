@@ -1,13 +1,13 @@
-// STATE/keys: one private key a file, the public halves readable apart.
+// The key directory STATE/keys:
 //
-//   set.json          0644  the public keys and which one signs: the single source of truth
+//   set.json          0644  the public keys and their status; this file alone says which key signs
 //   private/KID.pem   0400  one private key, PKCS #8
 //   refresh.secret    0400  the secret of refresh tokens, 256 bits as base64url
-//   sealing.key       0400  what hosts seal secrets with that they leave for each other in the store
+//   sealing.key       0400  the key that encrypts secrets which hosts exchange through the store
 //
-// A key is written before the set names it, and removed after the set has forgotten it. So a
-// crash between any two steps leaves a set whose keys are all there; at worst a private key stays
-// behind that nobody knows. Changes queue behind a lock on the directory.
+// A private key is written before the set lists it, and deleted after the set no longer lists it.
+// So a crash between two steps leaves a set with all its keys; at worst one unused private key
+// remains. A lock on the directory serializes changes.
 
 package import Accounts
 import CSystem
@@ -15,7 +15,7 @@ import Glibc
 import System
 import Wire
 
-/// The key directory, as the administrator changes it.
+/// The key directory, with the operations of the administrator.
 package struct KeyDirectory: Sendable {
   package let path: String
 
@@ -33,9 +33,9 @@ package struct KeyDirectory: Sendable {
 
   /// Creates the directory with a current and a next key, and the refresh secret.
   ///
-  /// A directory that a crash left without a set is begun again.
+  /// If a crash has left a directory without a set, this starts again.
   ///
-  /// - Throws: `KeyError` if there is a set already, or for what the system said.
+  /// - Throws: `KeyError` if there is a set already, or if the system refuses.
   package func create(algorithm: SignatureAlgorithm, at now: NumericDate) throws(KeyError) {
     try KeyFile.explained { () throws(FileError) in try Directory.make(path, mode: 0o755) }
     try KeyFile.exclusively(in: path) { () throws(KeyError) in
@@ -60,20 +60,21 @@ package struct KeyDirectory: Sendable {
     try write(KeySet(keys: [current, next]).file, to: setFile, mode: 0o644)
   }
 
-  /// The keys of the set.
+  /// Reads the keys of the set.
   ///
-  /// - Throws: `KeyError` if there is no usable set.
+  /// - Throws: `KeyError` if there is no valid set.
   package func list() throws(KeyError) -> [ListedKey] {
     try load().keys
   }
 
-  /// Signs with the next key from now on, keeps the current one as previous, makes another next.
+  /// Rotates the keys: the next key becomes current, the current key becomes previous, and a new
+  /// next key is made.
   ///
   /// - Parameters:
-  ///   - now: When the key made now was created.
-  ///   - algorithm: Of the key made now; that of the key that signs from now on if nil.
-  /// - Returns: The `kid` that signs from now on, nil if there is no next key.
-  /// - Throws: `KeyError` if a key cannot be read or written; the set is then as it was.
+  ///   - now: The time of creation of the new key.
+  ///   - algorithm: The algorithm of the new key; nil for the algorithm of the new current key.
+  /// - Returns: The `kid` of the new current key; nil if there is no next key.
+  /// - Throws: `KeyError` if a key cannot be read or written; the set is then unchanged.
   package func rotate(
     at now: NumericDate, algorithm: SignatureAlgorithm?
   ) throws(KeyError) -> String? {
@@ -91,16 +92,16 @@ package struct KeyDirectory: Sendable {
     return change.set.current?.kid
   }
 
-  /// What rotating makes of a set, with the private key that is new; nil if there is no next key.
+  /// The set after a rotation, and the new private key; nil if there is no next key.
   ///
-  /// Nothing is written.
+  /// It writes nothing.
   func rotation(
     of set: KeySet, at now: NumericDate, _ algorithm: SignatureAlgorithm?
   ) throws(KeyError) -> (set: KeySet, added: SigningKey)? {
     var set = set
     guard let next = set.keys.firstIndex(where: { $0.status == .next }) else { return nil }
     let chosen = set.keys[next]
-    // The key that will sign must be readable before the set says so.
+    // The key that will sign must be readable before the set makes it current.
     try signingKey(chosen).prove()
     for index in set.keys.indices where set.keys[index].status == .current {
       set.keys[index].status = .previous
@@ -112,11 +113,11 @@ package struct KeyDirectory: Sendable {
     return (set, added)
   }
 
-  /// Forgets previous keys: tokens they signed are refused from now on.
+  /// Removes previous keys, so that the tokens that they signed are refused from now on.
   ///
-  /// - Parameter kid: This one alone; all of them if nil.
-  /// - Returns: The `kid`s retired.
-  /// - Throws: `KeyError` for a key that is not previous, or for what the system said.
+  /// - Parameter kid: The key to remove; nil for all previous keys.
+  /// - Returns: The `kid`s of the removed keys.
+  /// - Throws: `KeyError` if the key is not a previous one, or if the system refuses.
   package func retire(kid: String?) throws(KeyError) -> [String] {
     try KeyFile.exclusively(in: path) { () throws(KeyError) in try forget(kid) }
   }
@@ -127,9 +128,9 @@ package struct KeyDirectory: Sendable {
     return retired
   }
 
-  /// What is left of a set without its previous keys, or without one of them.
+  /// The set without its previous keys, or without one of them.
   ///
-  /// - Throws: `KeyError` for a key that is not previous.
+  /// - Throws: `KeyError` if the key is not a previous one.
   func retirement(
     of set: KeySet, kid: String?
   ) throws(KeyError) -> (set: KeySet, retired: [String]) {
@@ -144,7 +145,7 @@ package struct KeyDirectory: Sendable {
     return (set, retired)
   }
 
-  /// Replaces the set, and removes the private keys that it has forgotten.
+  /// Replaces the set, and deletes the private keys that it no longer lists.
   func replaceSet(by set: KeySet) throws(KeyError) {
     let former = exists ? try load().keys.map(\.kid) : []
     try write(set.file, to: setFile, mode: 0o644)
@@ -163,7 +164,7 @@ package struct KeyDirectory: Sendable {
     }
   }
 
-  /// The private half of a listed key.
+  /// Reads the private key of a listed key.
   func signingKey(_ listed: ListedKey) throws(KeyError) -> SigningKey {
     let file = privateFile(listed.kid)
     let bytes = try KeyFile.read(file, secret: true)
@@ -176,7 +177,7 @@ package struct KeyDirectory: Sendable {
     }
   }
 
-  /// The secret of refresh tokens.
+  /// Reads the secret of refresh tokens.
   func refreshSecret() throws(KeyError) -> [UInt8] {
     let text = try KeyFile.read(secretFile, secret: true)
     guard text.last == 0x0a, let secret = Base64URL.decode(text.dropLast()), secret.count == 32
@@ -186,7 +187,7 @@ package struct KeyDirectory: Sendable {
 
   var sealingFile: String { path + "/sealing.key" }
 
-  /// Whether this host can open what others sealed: whether it signs.
+  /// Whether this host can open sealed secrets, which means that it signs.
   package var hasSealingKey: Bool { unsafe access(sealingFile, F_OK) == 0 }
 
   func sealingKey() throws(KeyError) -> SealingKey {
@@ -200,7 +201,7 @@ package struct KeyDirectory: Sendable {
     try write(key.file, to: sealingFile, mode: 0o400)
   }
 
-  /// The private halves of a set, by their `kid`.
+  /// Reads the private keys of a set; their names are their `kid`s.
   func privateKeys(of set: KeySet) throws(KeyError) -> [(name: String, secret: [UInt8])] {
     var found: [(name: String, secret: [UInt8])] = []
     for listed in set.keys {
@@ -210,7 +211,7 @@ package struct KeyDirectory: Sendable {
     return found
   }
 
-  /// Writes the private half of a listed key, if it is that.
+  /// Writes the private key of a listed key, if it belongs to that key.
   func writePrivateKey(_ pem: [UInt8], of listed: ListedKey) throws(KeyError) {
     let key = try SigningKey(pem: pem, listed.algorithm)
     guard key.kid == listed.kid else {

@@ -1,11 +1,11 @@
-// Files of the key directory: read whole and small, written whole or not at all.
+// Reads and locks the files of the key directory.
 
 import CSystem
 import Glibc
 import System
 
 enum KeyFile {
-  /// What tells one version of a file from another.
+  /// The attributes that distinguish two versions of a file.
   struct Stamp: Equatable, Sendable {
     let inode: UInt64
     let size: Int64
@@ -13,7 +13,7 @@ enum KeyFile {
     let nanoseconds: Int
   }
 
-  /// The stamp of a file now; nil if it cannot be looked at.
+  /// The current stamp of a file; nil if its status cannot be read.
   static func stamp(_ path: String) -> Stamp? {
     var info = stat()
     guard unsafe stat(path, &info) == 0 else { return nil }
@@ -25,10 +25,10 @@ enum KeyFile {
   /// Reads a file of at most 64 KiB.
   ///
   /// - Parameters:
-  ///   - path: Its path.
-  ///   - secret: Whether anybody but the owner being able to read it is an error.
+  ///   - path: The path of the file.
+  ///   - secret: Whether it is an error if anybody but the owner can access the file.
   /// - Returns: The contents.
-  /// - Throws: `KeyError` naming the file.
+  /// - Throws: `KeyError`, which names the file.
   static func read(_ path: String, secret: Bool) throws(KeyError) -> [UInt8] {
     try explained { () throws(FileError) in
       let bytes = try File.contents(of: path, atMost: 65_536) { status throws(FileError) in
@@ -41,9 +41,9 @@ enum KeyFile {
     }
   }
 
-  /// Does something while nobody else does the like in this directory.
+  /// Runs a change while this process holds the lock on the directory.
   ///
-  /// - Throws: What `change` throws, and `KeyError` if the directory is not there.
+  /// - Throws: The error of the change; `KeyError` if the directory cannot be opened or locked.
   static func exclusively<Result>(
     in path: String, _ change: () throws(KeyError) -> Result
   ) throws(KeyError) -> Result {
@@ -59,7 +59,7 @@ enum KeyFile {
     return try change()
   }
 
-  /// The result of what uses files, or its error as one of keys.
+  /// Runs a body that uses files, and converts its error.
   static func explained<Result>(
     _ body: () throws(FileError) -> Result
   ) throws(KeyError) -> Result {

@@ -143,7 +143,7 @@ package final class KeyStore: Sendable {
 
   /// Issues a refresh token.
   ///
-  /// Equal claims give equal bytes.
+  /// The same claims give the same bytes.
   ///
   /// - Throws: `TokenError.signing` if this program holds no secret.
   package func issueRefresh(_ claims: RefreshClaims) throws(TokenError) -> String {

@@ -1,4 +1,4 @@
-// The errors of this module that a log line can explain.
+// The errors of this module that explain themselves in a log line.
 
 import Accounts
 

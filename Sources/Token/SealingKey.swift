@@ -1,14 +1,14 @@
 import CCrypto
 import Wire
 
-/// The key under which hosts that sign leave their secrets for each other: AES-256-GCM.
+/// The AES-256-GCM key that encrypts the secrets which hosts exchange through the store.
 ///
-/// It lies in `keys/sealing.key` of these hosts and never in the store. The administrator carries it
-/// from host to host.
+/// The hosts that sign have it in `keys/sealing.key`. It is never in the store: the administrator
+/// copies it from host to host.
 package struct SealingKey: Sendable {
   private let key: [UInt8]
 
-  /// A new key.
+  /// Makes a new random key.
   package static func generate() throws(KeyError) -> SealingKey {
     SealingKey(
       key: try KeyError.explaining { () throws(RandomError) in try Random.bytes(32) })
@@ -18,7 +18,7 @@ package struct SealingKey: Sendable {
     self.key = key
   }
 
-  /// Reads a key as it lies in its file: base64url in one line; nil for anything else.
+  /// Parses the content of a key file: one line of base64url; returns nil for anything else.
   init?(file: [UInt8]) {
     guard file.last == 0x0a, let key = Base64URL.decode(file.dropLast()), key.count == 32 else {
       return nil
@@ -26,12 +26,12 @@ package struct SealingKey: Sendable {
     self.key = key
   }
 
-  /// The content of its file.
+  /// The content of the key file.
   var file: [UInt8] { Base64URL.encodeBytes(key) + [0x0a] }
 
-  /// Seals a secret under its name, so that it cannot be opened as another.
+  /// Encrypts a secret, and binds it to its name, so that it cannot be opened under another name.
   ///
-  /// - Returns: 12 random bytes, what was encrypted, and a tag of 16 bytes.
+  /// - Returns: 12 random bytes, the ciphertext, and a tag of 16 bytes.
   package func seal(_ secret: [UInt8], as name: String) throws(KeyError) -> [UInt8] {
     let nonce = try KeyError.explaining { () throws(RandomError) in try Random.bytes(12) }
     let name = associated(name)
@@ -42,7 +42,7 @@ package struct SealingKey: Sendable {
     return nonce + sealed + tag
   }
 
-  /// Opens what was sealed under this name; nil if it was not, or under another key.
+  /// Decrypts a secret; returns nil if it was sealed under another name or with another key.
   package func open(_ sealed: [UInt8], as name: String) -> [UInt8]? {
     guard sealed.count >= 28 else { return nil }
     let (nonce, body) = (Array(sealed.prefix(12)), Array(sealed.dropFirst(12).dropLast(16)))

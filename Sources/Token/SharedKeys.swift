@@ -1,14 +1,14 @@
-// The keys of several hosts, which they leave for each other in the store.
+// Exchanges keys between hosts through the store.
 //
-// A key signs at the earliest one version after it was published, and a version is published only
-// when every host has the one before. So no host ever meets a token whose key it does not know. The
-// files of a host stay what its programs read; this brings them up to date.
+// A key signs one version after its publication at the earliest, and a version is published only
+// after every host has the previous one. So every host knows the key of every token that it gets.
+// The programs of a host read only its own files, which this code keeps up to date.
 
 package import Accounts
 import Glibc
 import System
 
-/// A host's key directory, and the place where it exchanges keys with the others.
+/// The key directory of a host, and the place where it exchanges keys with other hosts.
 package struct SharedKeys: Sendable {
   package let directory: KeyDirectory
   private let exchange: any KeyExchange
@@ -18,17 +18,17 @@ package struct SharedKeys: Sendable {
 
   /// - Parameters:
   ///   - directory: The key directory of this host.
-  ///   - exchange: Where hosts leave their keys.
-  ///   - host: The name of this host among them.
+  ///   - exchange: The place where hosts exchange keys.
+  ///   - host: The name of this host.
   package init(directory: KeyDirectory, exchange: any KeyExchange, host: String) {
     self.directory = directory
     self.exchange = exchange
     self.host = host
   }
 
-  /// Publishes this host's keys as the first that are shared, and makes the key that seals secrets.
+  /// Publishes the keys of this host as version 1, and makes the sealing key.
   ///
-  /// Nothing happens where keys are shared already.
+  /// If keys are published already, it does nothing.
   package func start(at now: NumericDate) throws {
     guard try exchange.keySets(after: 0).isEmpty else { return }
     try KeyFile.exclusively(in: directory.path) { () throws(KeyError) in
@@ -43,12 +43,13 @@ package struct SharedKeys: Sendable {
     }
   }
 
-  /// Takes over what other hosts have published.
+  /// Installs the versions that other hosts have published.
   ///
-  /// A host that has no sealing key gets public halves alone.
+  /// A host without the sealing key gets only the public keys.
   ///
   /// - Returns: The version that this host has now.
-  /// - Throws: `KeyError` for a set that no key signed which this host knows, or for a file.
+  /// - Throws: `KeyError` if a set is not signed by a key that this host knows, or if a file cannot
+  ///   be read or written.
   @discardableResult
   package func synchronize(at now: NumericDate) throws -> Int64 {
     try KeyFile.explained { () throws(FileError) in
@@ -59,10 +60,10 @@ package struct SharedKeys: Sendable {
     }
   }
 
-  /// Signs with the next key from now on, on this host; the others follow.
+  /// Rotates the keys on this host; the other hosts follow.
   ///
-  /// - Returns: The `kid`, or nil if there is no next key.
-  /// - Throws: `KeyError` while a host does not have the keys as they are.
+  /// - Returns: The `kid` of the new current key; nil if there is no next key.
+  /// - Throws: `KeyError` while a host does not have the latest version.
   package func rotate(at now: NumericDate, algorithm: SignatureAlgorithm?) throws -> String? {
     try KeyFile.exclusively(in: directory.path) { () throws(KeyError) in
       let set = try settled(at: now)
@@ -74,10 +75,10 @@ package struct SharedKeys: Sendable {
     }
   }
 
-  /// Forgets previous keys.
+  /// Removes previous keys.
   ///
-  /// - Returns: The `kid`s retired.
-  /// - Throws: `KeyError` while a host does not have the keys as they are.
+  /// - Returns: The `kid`s of the removed keys.
+  /// - Throws: `KeyError` while a host does not have the latest version.
   package func retire(kid: String?, at now: NumericDate) throws -> [String] {
     try KeyFile.exclusively(in: directory.path) { () throws(KeyError) in
       let set = try settled(at: now)
@@ -88,7 +89,7 @@ package struct SharedKeys: Sendable {
     }
   }
 
-  /// The keys as all hosts have them.
+  /// The latest version of the keys, if all hosts have it.
   private func settled(at now: NumericDate) throws(KeyError) -> KeySet {
     let version = try catchUp(at: now)
     let lacking = KeyHost.lacking(
@@ -107,7 +108,7 @@ package struct SharedKeys: Sendable {
     let before = set?.version ?? 0
     for published in try asking({ () throws(StoreError) in try exchange.keySets(after: before) }) {
       let next = try KeySet(published.set)
-      // The first that a new host sees is signed by itself.
+      // A host without keys accepts the first set that it sees if a key of the same set signed it.
       let signer = (set ?? next).keys.first { $0.kid == published.signer }
       guard next.version == published.version, published.version == (set?.version ?? 0) + 1,
         let signer, signer.key.verify(published.signature[...], over: message(published.set)[...])
@@ -126,7 +127,7 @@ package struct SharedKeys: Sendable {
     return version
   }
 
-  /// Writes the files of a set: private halves first, the set last.
+  /// Writes the files of a set: the private keys first, and the set last.
   private func install(_ set: KeySet) throws(KeyError) {
     if directory.hasSealingKey {
       let key = try directory.sealingKey()
@@ -185,7 +186,10 @@ package struct SharedKeys: Sendable {
     }
   }
 
-  /// What a set's signature is over; no token's signing input has a line break (RFC 7515 §5.1).
+  /// The bytes that the signature of a set covers.
+  ///
+  /// They begin with a line, so that they are never the signing input of a token, which contains no
+  /// line break (RFC 7515 §5.1).
   private func message(_ set: [UInt8]) -> [UInt8] {
     Array("tallystick key set\n".utf8) + set
   }

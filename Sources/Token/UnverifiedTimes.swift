@@ -1,13 +1,13 @@
 package import Accounts
 
-/// When a token says that it was issued and that it expires.
+/// The times of issue and expiry in a token that is not verified.
 ///
-/// Nobody has verified it: never decide anything by it but what to tell a person.
+/// They may only be used to explain something to a person, and never for a decision.
 package struct UnverifiedTimes: Equatable, Sendable {
   package let issuedAt: NumericDate
   package let expires: NumericDate
 
-  /// Reads the times of a token; nil for a text that is no token.
+  /// Reads the times of a token; returns nil if the text is not a token.
   package init?(of token: ArraySlice<UInt8>) {
     guard let times = try? UnverifiedJWS(Array(token)).unverifiedTimes() else { return nil }
     (issuedAt, expires) = times

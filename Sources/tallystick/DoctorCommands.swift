@@ -83,7 +83,7 @@ private func report(_ findings: [Finding], asJSON: Bool) {
     printLine("\(finding.isNote ? "note: " : "")\(place)\(finding.problem)")
     printLine("    \(finding.remedy)")
   }
-  if findings.isEmpty { printLine("nothing is wrong") }
+  if findings.allSatisfy(\.isNote) { printLine("nothing is wrong") }
 }
 
 // What is wrong with this host

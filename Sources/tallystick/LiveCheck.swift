@@ -87,7 +87,20 @@ func liveFindings(
         remedy: "journalctl -u tallystick-login; the error log of nginx")
     ]
   }
-  return guardedPlaces(configuration).flatMap { place in tried(place, token) }
+  return try unhealthy(settings) + guardedPlaces(configuration).flatMap { tried($0, token) }
+}
+
+/// Whether the programs that only verify reach the store and the keys: health is one of them.
+private func unhealthy(_ settings: Settings) throws(Refused) -> [Finding] {
+  let answer = try HTTPClient.ask(settings.issuer.text + "/auth/health")
+  guard answer.status != 204 else { return [] }
+  return [
+    Finding(
+      "health",
+      problem: "/auth/health is answered with \(answer.status): who verifies reaches the "
+        + "store or the keys no more",
+      remedy: "systemctl restart tallystick-state.service; journalctl -u tallystick-health")
+  ]
 }
 
 private func accessToken(in body: [UInt8]) -> String? {

@@ -93,7 +93,7 @@ class Machine:
         """What a script of root's printed; it must end with this status."""
         answer = self.answer(script)
         assert answer is not None, (script, self.console())
-        assert answer[1] == status, (script, *answer)
+        assert answer[1] == status, f"{script}\nended with {answer[1]}:\n{answer[0][-3000:]}"
         return answer[0]
 
     def bring(self, files):

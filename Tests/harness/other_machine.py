@@ -69,7 +69,8 @@ class OtherMachine:
         (self.dir / "site.conf").write_text(site.replace("tallystick/server/https-1.22.conf", used))
         shutil.copy(self.site.dir / "nginx" / used, self.dir / used)
         (self.dir / "nginx.conf").write_text((ROOT / "nginx/nginx.conf").read_text().replace("include tallystick/http.conf;", "").replace("sites/*.conf", "site.conf"))
-        user = re.search(r"^(user .*)?$", (self.site.dir / "nginx/nginx.conf").read_text(), re.M)[0]
+        # The workers of the site, who may connect to its application; none where a normal user starts it.
+        user = "\n".join(re.findall(r"^user .*;", (self.site.dir / "nginx/nginx.conf").read_text(), re.M))
         for path in self.dir.rglob("*.conf"):
             text = path.read_text()
             for old, new in (

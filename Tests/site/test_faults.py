@@ -152,7 +152,7 @@ def test_what_is_no_fastcgi_answer_withholds(unchecked, answer):
 
 
 def test_check_is_given_the_listed_parameters_and_nothing_else(unchecked):
-    """T211: whatever the request is; no path, no query, no cookie, no body, no method of the client's."""
+    """T211: whatever the request is; no path, no query, no host, no body; cookies only where a site is named."""
     allowed = b"Status: 204 No Content\r\nX-Auth-User: a\r\n\r\n"
     with in_place_of_check(unchecked, lambda params, body: allowed) as responder:
         unchecked.client.request(
@@ -162,11 +162,12 @@ def test_check_is_given_the_listed_parameters_and_nothing_else(unchecked):
     (params, body), = responder.seen
     assert body == b""
     assert dict(params) == dict(params) | {
-        "REQUEST_METHOD": "GET", "CONTENT_LENGTH": "", "QUERY_STRING": "", "REMOTE_ADDR": "127.0.0.1",
-        "HTTP_AUTHORIZATION": "Bearer t", "SCRIPT_NAME": "/tallystick/check"}
+        "REQUEST_METHOD": "DELETE", "CONTENT_LENGTH": "", "QUERY_STRING": "", "REMOTE_ADDR": "127.0.0.1",
+        "HTTP_AUTHORIZATION": "Bearer t", "SCRIPT_NAME": "/tallystick/check",
+        "TALLYSTICK_SITE": unchecked.url, "HTTP_COOKIE": "a=b"}
     assert {name for name, _ in params} == {
         "GATEWAY_INTERFACE", "SERVER_PROTOCOL", "REQUEST_METHOD", "SCRIPT_NAME", "QUERY_STRING", "CONTENT_LENGTH",
-        "REMOTE_ADDR", "REQUEST_ID", "HTTP_AUTHORIZATION"}
+        "REMOTE_ADDR", "REQUEST_ID", "HTTP_AUTHORIZATION", "TALLYSTICK_SITE", "HTTP_COOKIE"}
     assert len(params) == len(dict(params))
 
 

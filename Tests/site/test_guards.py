@@ -9,6 +9,7 @@ import dataclasses
 import hashlib
 import json
 
+import other_machine
 import pytest
 from fastcgi import Responder
 from site_under_test import GUARDED, status_of
@@ -121,6 +122,25 @@ location /open/ {
   proxy_pass http://example_application;
 }
 """
+# Another machine.
+REMOTE = "\n".join(f"""
+location {path}/ {{
+  {guard}
+  include tallystick/location/proxy.conf;
+  include tallystick/location/identity-to-proxy.conf;
+  client_max_body_size 2m;
+  proxy_pass http://unix:DIR/run/echo.sock;
+}}""" for path, guard in {
+    "/api": "include tallystick/location/guard.conf;", "/pages": "include tallystick/location/guard-pages.conf;",
+    "/staff/api": "auth_request /tallystick/check/staff; include tallystick/location/guarded.conf;",
+    "/staff/pages": "auth_request /tallystick/check/staff; include tallystick/location/guarded-pages.conf;"}.items()) + """
+location /open/ {
+  include tallystick/location/open.conf;
+  include tallystick/location/proxy.conf;
+  include tallystick/location/identity-cleared-proxy.conf;
+  proxy_pass http://unix:DIR/run/echo.sock;
+}
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,11 +154,16 @@ class Guard:
     def __str__(self):
         return f"{self.host.partition('.')[0]}{self.path}"
 
+    @property
+    def address(self):
+        return other_machine.ADDRESS if self.host == other_machine.HOST else "127.0.0.1"
+
 
 PLACES = [
     *(Guard(HOST, f"/{name}/", "/staff/api/" if name in ("api", "cors") else "/staff/pages/")
       for name in ("api", "pages", "private", "live", "stream", "cors", "embedded", "fastcgi")),
     Guard("whole.localhost", "/x/", "/staff/pages/"),
+    *(Guard(other_machine.HOST, f"/{name}/", f"/staff/{name}/") for name in ("api", "pages")),
 ]
 
 
@@ -157,10 +182,15 @@ def guards(site, alice):
     application = Responder(site.dir / "run/guards.sock", answer)
     site.add_site("guards", GUARDS)
     site.add_site("whole", WHOLE)
+    machine = other_machine.OtherMachine(site, REMOTE)
     visitor = Visitor(site, alice)
-    for host in (HOST, "whole.localhost"):
-        assert visitor.come_in(host, "/pages/x").status_code == 200
-    yield visitor
+    with machine.client() as client:
+        visitor.clients[other_machine.HOST] = client
+        for host in (HOST, "whole.localhost", other_machine.HOST):
+            assert visitor.come_in(host, "/pages/x").status_code == 200
+        yield visitor
+    machine.close()
+    (site.dir / "nginx/sites/remote-issuer.conf").unlink()
     application.close()
 
 
@@ -170,8 +200,8 @@ def guard(request):
 
 
 @pytest.fixture(params=[False, True], ids=["HTTP/1.1", "HTTP/2"])
-def client(site, request):
-    with site.connect(http2=request.param) as client:
+def client(site, guard, request):
+    with site.connect(http2=request.param, to=guard.address) as client:
         yield client
 
 
@@ -219,7 +249,7 @@ def test_without_a_credential_and_with_a_bad_one_T081_T082(site, guard, client, 
         assert is_denied(ask(site, guard, client, headers={"Authorization": f"Bearer {token}"}), error=True)
     for token in ("x", "a.b.c", "." * 300, cookie[:-2], alice.token, alice.cookie, "", guards.jars["whole.localhost" if guard.host == HOST else HOST][GATE]):
         answer = ask(site, guard, client, headers=FETCH | {"Cookie": f"{GATE}={token}"})
-        assert is_denied(answer, error=token != ""), token
+        assert is_denied(answer, error=True), token
 
 
 def test_without_the_group_T083_T103(site, guard, client, credential):
@@ -305,13 +335,11 @@ def test_the_decision_reads_no_other_header_T090_T091(site, guard, client):
 def test_malformed_cookies_change_no_decision_T092(site, guard, client, credential):
     malformed = [b'a="b', b";;;;", b"=", b"n" * 6000 + b"=1", b"a=\xff\xfe", b"; ".join(b"c%d=1" % n for n in range(250)), b"=" + GATE.encode() + b"=x"]
     for cookie in malformed:
-        # A nameless cookie that holds our name is refused like a bad one, or is none.
         assert ask(site, guard, client, headers={"Cookie": cookie}).status_code == 401
         own = credential.get("Cookie", "").encode()
         sent = [(name, value) for name, value in credential.items() if name != "Cookie"] + [("Cookie", b"; ".join(filter(None, (own, cookie))))]
         answer = ask(site, guard, client, headers=dict(sent))
-        # A value with our name in it may count as a second cookie: then nobody is let in.
-        assert answer.status_code == 401 and GATE.encode() in cookie or is_opened(answer, guard), cookie
+        assert is_opened(answer, guard), cookie
 
 
 def test_a_credential_anywhere_else_counts_for_nothing_T039_T100(site, guard, client, guards, alice):
@@ -343,7 +371,7 @@ def test_what_one_site_gave_is_worth_nothing_at_another_T101(site, guard, client
     for headers in ({"X-Forwarded-Host": host}, {"Origin": f"https://{host}:{site.port}"}):
         assert is_denied(ask(site, guard, client, headers=foreign | headers), error=True)
     absolute = (f"GET https://{guard.host}{guard.path} HTTP/1.1\r\nHost: {host}\r\nCookie: {guards.cookie(host)['Cookie']}\r\nConnection: close\r\n\r\n")
-    answer = site.raw(absolute.encode(), name=host)
+    answer = site.raw(absolute.encode(), name=host, to=guard.address)
     assert status_of(answer) == [401] and GUARDED.encode() not in answer
 
 
@@ -353,7 +381,7 @@ def test_no_form_of_a_request_is_let_in_T106(site, guard):
                  f"GET {guard.path} HTTP/1.1\r\n{head}If-Modified-Since: Fri, 31 Dec 2099 00:00:00 GMT\r\n\r\n",
                  f"POST {guard.path} HTTP/1.1\r\n{head}Expect: 100-continue\r\nContent-Length: 3\r\n\r\n",
                  f"GET {guard.path} HTTP/1.0\r\nHost: {guard.host}\r\n\r\n", f"GET https://{guard.host}{guard.path} HTTP/1.1\r\n{head}\r\n"):
-        answer = site.raw(text.encode(), name=guard.host)
+        answer = site.raw(text.encode(), name=guard.host, to=guard.address)
         assert status_of(answer) in ([401], [100, 401]) and GUARDED.encode() not in answer
 
 
@@ -362,7 +390,7 @@ def test_two_credentials_of_a_kind_are_none_T107(site, guard, guards, alice):
     for lines, status in (([good, good], 400), ([good, "Authorization: Bearer x"], 400), ([f"Cookie: {GATE}={gate}; {GATE}={gate}"], 401),
                           ([f"Cookie: {GATE}={gate}", f"Cookie: {GATE}=x"], 401), ([f"Cookie: {GATE}=x; {GATE}={gate}"], 401), ([f"Cookie: {GATE}={gate}"], 200)):
         request = "\r\n".join([f"GET {guard.path} HTTP/1.1", f"Host: {guard.host}", "Sec-Fetch-Site: same-origin", *lines, "Connection: close", "", ""])
-        assert status_of(site.raw(request.encode(), name=guard.host)) == [status], lines
+        assert status_of(site.raw(request.encode(), name=guard.host, to=guard.address)) == [status], lines
 
 
 def test_beside_a_token_the_cookie_is_not_looked_at_T040(site, guard, client, guards, user):
@@ -378,16 +406,17 @@ def test_a_websocket_needs_a_decision_T108(site, guard, guards, alice):
     # The application behind it switches no protocols: it answers 200 to whom is let in.
     for lines, status in (("", 401), ("Authorization: Bearer x\r\n", 401), (own, 401), (cookie, 403), (cookie + "Origin: https://evil.test\r\n", 403), (cookie + own, 200),
                           (f"Authorization: Bearer {alice.token}\r\n", 200)):
-        with site.socket(name=guard.host) as connection:
+        with site.socket(name=guard.host, to=guard.address) as connection:
             connection.sendall(f"{upgrade}{lines}\r\n".encode())
             assert status_of(connection.recv(65536)) == [status], lines
 
 
 def test_the_end_of_a_session_holds_on_every_worker_T109(site, guard, user):
     visitor = Visitor(site, user)
+    clients = [site.connect(http2=number % 2 == 0, to=guard.address) for number in range(8)]
+    visitor.clients[guard.host] = clients[0]
     visitor.come_in(guard.host, "/pages/x")
     by_cookie = FETCH | visitor.cookie(guard.host)
-    clients = [site.connect(http2=number % 2 == 0) for number in range(8)]
     for client in clients:
         for headers in (by_cookie, user.bearer):
             assert ask(site, guard, client, headers=headers).status_code == 200

@@ -83,6 +83,23 @@ def test_up_starts_everything_and_down_leaves_nothing(state):
     assert again.returncode == 0 and "nothing runs" in again.stdout
 
 
+def test_the_store_may_be_a_server_of_its_own(state):
+    """It is there at the second start, and nothing of it runs or listens on the network in between."""
+    port = free_port()
+    url, body = f"https://localhost:{port}", f'{{"username":"ada","password":"{PASSWORD}"}}'
+    ask = ["curl", "-s", "--cacert", state / "tls/cert.pem", "-H", "Content-Type: application/json", "-d", body, "-o", "/dev/null", "-w", "%{http_code}"]
+    for path, status in (("register", "201"), ("login", "200")):
+        started = up(state, "--port", port, "--store", "postgresql")
+        assert started.returncode == 0, started.stderr
+        assert not (state / "state/tallystick.db").exists()
+        assert run(*ask, f"{url}/auth/{path}").stdout == status
+        assert (state / "pg/.s.PGSQL.5432").exists()
+        ended = run(DOWN, "--state", state)
+        assert ended.returncode == 0 and processes_of(state) == []
+    refused = up(state, "--store", "oracle")
+    assert is_one_line(refused, 100, "--store oracle")
+
+
 def test_the_second_start_keeps_accounts_keys_and_certificate(state):
     port = free_port()
     assert up(state, "--port", port).returncode == 0
@@ -224,7 +241,9 @@ def test_a_program_that_refuses_its_settings_is_not_started_again(state, name, v
 
 def test_the_variables_of_the_tests_stop_no_program(state):
     """`TALLYSTICK_ROUNDS=1000 tools/test` starts programs, which refuse a variable that they do not know."""
-    started = up(state, "--port", free_port(), env=os.environ | dict.fromkeys(OWN_VARIABLES, "1"))
+    # TALLYSTICK_STORE chooses the engine of the tests, but is a setting as well.
+    own = dict.fromkeys(OWN_VARIABLES - {"TALLYSTICK_STORE"}, "1")
+    started = up(state, "--port", free_port(), env=os.environ | own)
     assert started.returncode == 0, started.stderr
 
 

@@ -55,11 +55,15 @@ class Verifier:
             if "crit" in header:
                 raise Refused("an extension that must be understood")
             algorithm, key = self._key(header.get("kid"))
-            return jwt.decode(
+            claims = jwt.decode(
                 token, key, algorithms=[algorithm], issuer=self.issuer, audience=self.audience, leeway=LEEWAY,
                 options={"require": ["iss", "aud", "sub", "exp", "iat", "sid"], "strict_aud": True})
         except jwt.PyJWTError as error:
             raise Refused(str(error)) from None
+        # PyJWT takes a text for a number.
+        if any(type(claims[name]) is not int for name in ("exp", "iat")):
+            raise Refused("a time that is no number")
+        return claims
 
     def _key(self, name):
         with self._lock:

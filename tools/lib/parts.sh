@@ -138,7 +138,10 @@ part_client() {
   node --test Tests/browser/unit/*.test.js
 }
 
-part_tools() { run_pytest tools; }
+part_tools() {
+  install_packages postgresql
+  run_pytest tools
+}
 
 part_routes() {
   install_site_packages
@@ -193,7 +196,7 @@ part_browser() {
 part_package() {
   install_site_packages
   # systemd-analyze needs no running systemd.
-  install_packages debhelper dpkg-dev fakeroot lintian man-db systemd mmdebstrap e2fsprogs qemu-system-x86
+  install_packages debhelper dpkg-dev fail2ban fakeroot lintian man-db systemd mmdebstrap e2fsprogs qemu-system-x86
   build_release
   run_pytest package
 }

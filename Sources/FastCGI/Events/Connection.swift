@@ -59,7 +59,7 @@ final class Connection {
     isUsed = false
   }
 
-  /// Puts the answer to the request that is ready behind the output, and decides what follows it.
+  /// Appends the response to the ready request to the output, and decides what happens after it.
   func answer(_ response: EncodedResponse) {
     takeReplies()
     pending.appendAnswer(response, request: reader.request.id)

@@ -168,8 +168,8 @@ import System
 
   /// Returns the responses to the requests of these connections.
   ///
-  /// The requests share the storage of their connections, and are gone when this returns: so it is
-  /// used again for the next ones.
+  /// The requests share the storage of their connections. They do not exist after this method, so
+  /// that the storage can be reused.
   private func responses(to connections: [Connection]) -> [EncodedResponse] {
     server.respond(
       to: connections.map { connection in

@@ -26,7 +26,7 @@ import System
   /// - Returns: The number of events, whose keys `key(_:)` returns.
   func wait(milliseconds: Int) -> Int {
     let count = unsafe events.withUnsafeMutableBufferPointer { events in
-      // Optional up to glibc 2.36, and no longer in 2.41 (Debian 13).
+      // The pointer is optional up to glibc 2.36, but not in 2.41 (Debian 13).
       guard let first = events.baseAddress else { return Int32(0) }
       return unsafe epoll_wait(epoll.number, first, Int32(events.count), Int32(milliseconds))
     }

@@ -75,8 +75,8 @@ extension [UInt8] {
   /// request.
   ///
   /// - Parameters:
-  ///   - response: What is answered.
-  ///   - request: The request's id.
+  ///   - response: The response in its CGI form.
+  ///   - request: The identifier of the request.
   mutating func appendAnswer(_ response: EncodedResponse, request: UInt16) {
     let start = count
     appendHeader(RecordType.output, request: request, length: 0)

@@ -190,7 +190,7 @@ import Threads
       hasUnread = true
       return declared == .tooLarge ? .tooLarge : .mismatch
     case .ignored:
-      // The answer does not wait for a body. nginx may pass an upload on as it arrives.
+      // The answer does not wait for the body: nginx may pass on an upload while it arrives.
       hasUnread = true
       return Body.none
     case .none: length = 0
