@@ -19,6 +19,9 @@ def proxied(empty, make_host):
     with contextlib.closing(Proxy(empty)) as proxy:
         host = make_host(proxy.uri)
         host.admin("init")
+        # They have their connections before the first is cut: a program that starts without a server ends.
+        for program in ("register", "login", "refresh", "password", "logout", "check"):
+            host.start(program)
         yield host, proxy
 
 

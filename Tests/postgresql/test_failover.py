@@ -117,7 +117,8 @@ def test_a_server_that_comes_back_is_found_within_two_seconds(make_host):
         host = make_host(server.uri)
         host.admin("init")
         first = host.register()
-        assert host.check(first.token).status == 204
+        assert host.check(first.token).status == 204 and host.call("me", token=first.token).status == 200
+        host.start("refresh"), host.start("login")
         processes = dict(host.processes)
         server.kill()
         for _ in range(3):
