@@ -27,6 +27,9 @@ package struct ServeOptions: Sendable {
   package var threads: Int
   /// The maximum length of a body in bytes; 0 for a program that reads no bodies.
   package var maximumBody: Int
+  /// Whether a program that reads no bodies answers before the input has ended, and then closes the
+  /// connection: nginx may pass on an upload while it arrives, also one without a length.
+  package var skipsInput: Bool
   package var kind: Kind
   package var log: @Sendable (ServeEvent) -> Void
   /// The maximum length of the parameters in bytes.
@@ -51,7 +54,8 @@ package struct ServeOptions: Sendable {
   package var version: String
 
   package init(
-    program: String, threads: Int = 8, maximumBody: Int = 16_384, kind: Kind = .threads,
+    program: String, threads: Int = 8, maximumBody: Int = 16_384, skipsInput: Bool = false,
+    kind: Kind = .threads,
     maximumParameters: Int = 65_536, excessStatus: Int = 400, maximumConnections: Int = 4_096,
     requestTimeout: Duration = .seconds(10), idleTimeout: Duration = .seconds(75),
     version: String = "", help: String = "",
@@ -60,6 +64,7 @@ package struct ServeOptions: Sendable {
     self.program = program
     self.threads = threads
     self.maximumBody = maximumBody
+    self.skipsInput = skipsInput
     self.kind = kind
     self.log = log
     self.maximumParameters = maximumParameters

@@ -23,7 +23,7 @@ package func servePages(
   let log = Log(program: programName(), level: settings.logLevel)
   FastCGI.serve(
     ServeOptions(
-      program: log.program, threads: 8, maximumBody: 0, kind: .threads,
+      program: log.program, threads: 8, maximumBody: 0, skipsInput: true, kind: .threads,
       log: { event in log.write(event) }),
     arguments: CommandLine.arguments
   ) { request in

@@ -72,7 +72,7 @@ private let kinds: [ServeOptions.Kind] = [.threads, .events]
 
   /// T086: nginx passes an upload on as it arrives (location/site-request.conf).
   @Test func `is not waited for by a program that reads none`() throws {
-    let server = try TestServer(.threads, maximumBody: 0)
+    let server = try TestServer(.threads, maximumBody: 0, skipsInput: true)
     let peer = try server.connect()
     let parameters = Records.pairs([("CONTENT_LENGTH", [])])
     peer.send(Records.begin() + Records.stream(4, 1, parameters))
@@ -80,6 +80,18 @@ private let kinds: [ServeOptions.Kind] = [.threads, .events]
     // What arrives afterwards is dropped; the answer was read all the same.
     peer.send(Records.stream(5, 1, Array(repeating: 0x61, count: 100_000)))
     #expect(try server.exchange(Records.request([:]))?.body.hasPrefix("none") == true)
+  }
+
+  /// T176: a connection whose input has ended may be kept.
+  @Test(arguments: [nil, "", "0"])
+  func `that is none leaves the connection to the next request`(length: String?) throws {
+    let server = try TestServer(.threads, maximumBody: 0)
+    let peer = try server.connect()
+    let request = Records.request(
+      length.map { ["CONTENT_LENGTH": $0] } ?? [:], flags: Records.keep)
+    for _ in 0..<3 {
+      #expect(try peer.exchange(request)?.body.hasPrefix("none") == true)
+    }
   }
 
   /// T166.

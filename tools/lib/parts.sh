@@ -12,17 +12,20 @@ tools     tools/up, tools/down and tools/test themselves
 routes    each program as CGI and on a socket
 site      real nginx with the shipped configuration, and TLS
 interop   tokens and keys in other people's libraries
-routes-postgresql  the routes' tests with the store on a PostgreSQL server; by name
-postgresql         several hosts, fail-over, a pooler, connections that are cut; by name
+routes-postgresql  the routes' tests with the store on a PostgreSQL server
+postgresql         several hosts, fail-over, a pooler, connections that are cut; by name only
 readme    the commands of the READMEs, from the READMEs, and what the documents say
 browser   the client and the pages in Chromium
-package   the Debian package, installed on a Debian 12 and a Debian 13 that boot; as root
+package   the Debian package, installed on a Debian 12 and a Debian 13 that boot; as root, by name only
 fresh     a newcomer's first minutes on a minimal Debian 12 and a minimal Debian 13; as root
 sanitize  the Swift tests with the address and the thread sanitizer
 sizes     how large each program is, what it needs at rest and to start
 bench     that no measured ratio is far off: worse than half of what it must be
 END
 }
+
+# What runs without a name: all parts but those that boot machines or cut connections for minutes.
+default_parts() { list_parts | cut -d ' ' -f 1 | grep -vxE 'package|postgresql'; }
 
 # check NAME COMMAND…: one line, and the output where it fails.
 check() {

@@ -189,11 +189,11 @@ import Threads
     case .tooLarge, .invalid:
       hasUnread = true
       return declared == .tooLarge ? .tooLarge : .mismatch
-    case .ignored:
-      // The answer does not wait for the body: nginx may pass on an upload while it arrives.
+    case .ignored
+    where server.options.skipsInput || DeclaredLength(parameters, maximum: .max / 100) != .none:
       hasUnread = true
       return Body.none
-    case .none: length = 0
+    case .none, .ignored: length = 0
     case .bytes(let count): length = count
     }
     var body = [UInt8](repeating: 0, count: length + 1)
@@ -202,6 +202,7 @@ import Threads
     }
     guard unsafe FCGX_GetError(request.pointee.in) == 0 else { return nil }
     hasUnread = count > length
+    guard declared != .ignored else { return Body.none }
     guard count == length else { return .mismatch }
     body.removeLast()
     return length == 0 ? Body.none : .complete(body)

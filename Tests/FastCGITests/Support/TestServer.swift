@@ -52,7 +52,7 @@ final class TestServer {
   }
 
   init(
-    _ kind: ServeOptions.Kind, threads: Int = 4, maximumBody: Int = 16,
+    _ kind: ServeOptions.Kind, threads: Int = 4, maximumBody: Int = 16, skipsInput: Bool = false,
     excessStatus: Int = 400, maximumConnections: Int = 4_096,
     requestTimeout: Duration = .seconds(10),
     idleTimeout: Duration = .seconds(75), _ handler: @escaping Handler = echo,
@@ -62,7 +62,8 @@ final class TestServer {
     let events = Events()
     self.events = events
     let options = ServeOptions(
-      program: "test", threads: threads, maximumBody: maximumBody, kind: kind,
+      program: "test", threads: threads, maximumBody: maximumBody, skipsInput: skipsInput,
+      kind: kind,
       excessStatus: excessStatus, maximumConnections: maximumConnections,
       requestTimeout: requestTimeout,
       idleTimeout: idleTimeout
