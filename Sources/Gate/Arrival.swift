@@ -48,8 +48,20 @@ extension Parameters {
     guard let accept = header("HTTP_ACCEPT"), let script = header("HTTP_X_REQUESTED_WITH") else {
       return false
     }
-    return !script.isPresent && accept.bytes.contains("text/html".utf8)
+    return !script.isPresent && contains("text/html", in: accept.bytes)
   }
+}
+
+/// Whether a text stands in these bytes.
+///
+/// Not the standard library's search, which brings a regular-expression engine of 1.3 MB.
+private func contains(_ text: StaticString, in bytes: ArraySlice<UInt8>) -> Bool {
+  var rest = bytes
+  while rest.count >= text.utf8CodeUnitCount {
+    if text.withUTF8Buffer({ unsafe rest.starts(with: $0) }) { return true }
+    rest = rest.dropFirst()
+  }
+  return false
 }
 
 /// When one browser was sent to sign in at one site of late.
