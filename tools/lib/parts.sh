@@ -12,7 +12,7 @@ tools     tools/up, tools/down and tools/test themselves
 routes    each program as CGI and on a socket
 site      real nginx with the shipped configuration, and TLS
 interop   tokens and keys in other people's libraries
-routes-postgresql  the routes' tests with the store on a PostgreSQL server
+routes-postgresql  the routes' tests with the store on a PostgreSQL server; by name only
 postgresql         several hosts, fail-over, a pooler, connections that are cut; by name only
 readme    the commands of the READMEs, from the READMEs, and what the documents say
 browser   the client and the pages in Chromium
@@ -24,8 +24,8 @@ bench     that no measured ratio is far off: worse than half of what it must be
 END
 }
 
-# What runs without a name: all parts but those that boot machines or cut connections for minutes.
-default_parts() { list_parts | cut -d ' ' -f 1 | grep -vxE 'package|postgresql'; }
+# What runs without a name: all parts but those that boot machines or start PostgreSQL.
+default_parts() { list_parts | cut -d ' ' -f 1 | grep -vxE 'package|(routes-)?postgresql'; }
 
 # check NAME COMMAND…: one line, and the output where it fails.
 check() {
