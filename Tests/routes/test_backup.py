@@ -10,6 +10,8 @@ import pytest
 from harness import BIN, COOKIE, Host
 from owners import SERVICE, as_root, give, place, run  # noqa: F401
 
+pytestmark = pytest.mark.sqlite
+
 
 @pytest.fixture
 def kept(made):
