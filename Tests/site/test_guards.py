@@ -12,6 +12,7 @@ import json
 import other_machine
 import pytest
 from fastcgi import Responder
+from http2 import at_once
 from site_under_test import GUARDED, status_of
 from visitor import FETCH, GATE, NAVIGATION, Visitor
 
@@ -357,9 +358,9 @@ def test_what_was_let_in_lets_nobody_else_in_T098_T111(site, guard, client, cred
         for headers in order:
             answer = ask(site, guard, client, headers=headers)
             assert is_opened(answer, guard) if headers else is_denied(answer, error=False)
-    with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        asked = [credential, {}, {}, credential] * 10
-        for headers, answer in zip(asked, pool.map(lambda headers: ask(site, guard, client, headers=headers), asked), strict=True):
+    asked = [credential, {}, {}, credential] * 10
+    with site.socket(name=guard.host, protocols=["h2"], to=guard.address) as connection:
+        for headers, answer in zip(asked, at_once(connection, f"{guard.host}:{site.port}", guard.path, asked), strict=True):
             assert is_opened(answer, guard) if headers else is_denied(answer, error=False)
 
 
