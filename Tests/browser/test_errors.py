@@ -86,25 +86,13 @@ def test_axe_finds_nothing_nothing_overflows_and_the_policy_holds(stack, look):
 
 def test_their_links_work_where_the_page_stands(stack, person):
     page = person.page()
-    for name in ("401", "500", "signin-needed", "form-came-too-late", "land-failed"):
+    for name in ("401", "500"):
         stack.proxy.pages["/t/guarded?x=1"] = (
             {"Content-Type": "text/html", "Content-Security-Policy": policy(name)}, filled(name).encode())
         page.goto(f"{stack.url}/t/guarded?x=1")
         (link, *_) = page.locator("a").all()
         expected = "/t/guarded?x=1" if "{{" not in source(name) else "/reports/7?x=1&y=%26"
         assert link.evaluate("it => it.href") == stack.url + expected, name
-
-
-def test_in_a_frame_the_sign_in_opens_outside_of_it(stack, person):
-    shown = {"Content-Type": "text/html", "Content-Security-Policy": policy("signin-needed")}
-    stack.proxy.pages["/t/framed"] = (shown, filled("signin-needed").encode())
-    page = person.page("/t/blank")
-    page.evaluate("""(url) => new Promise((done) => {
-      const frame = Object.assign(document.createElement("iframe"), { src: url, onload: done });
-      document.body.append(frame);
-    })""", "/t/framed")
-    page.frames[1].get_by_role("link", name="Open it and sign in").click()
-    page.wait_for_url("**/t/framed")
 
 
 def test_the_style_is_the_one_of_the_pages():
