@@ -231,8 +231,8 @@ def test_an_upgrade_under_load_fails_no_request_and_ends_no_session(machine):
 def test_a_state_that_was_destroyed_is_restored_from_its_backup(machine):
     started = login(machine)
     said = machine.run("set -e; systemctl start tallystick-backup.service; " + handbook("Backing up, restoring, moving"))
-    assert "wrote /root/tallystick.backup" in said and re.search(r"^tallystick-\S+Z\.backup$", said, re.M)
-    assert machine.run("stat -c '%a %U' /root/tallystick.backup /var/backups/tallystick").split() == ["600", "root", "700", "tallystick"]
+    assert "wrote /srv/tallystick.backup" in said and re.search(r"^tallystick-\S+Z\.backup$", said, re.M)
+    assert machine.run("stat -c '%a %U' /srv/tallystick.backup /var/backups/tallystick").split() == ["600", "root", "700", "tallystick"]
     machine.run("systemctl stop tallystick.target; rm -rf /var/lib/tallystick")
     said = machine.run("set -e; " + handbook("Backing up, restoring, moving", 1) + "; systemctl start tallystick.target")
     assert re.search(r"0 sessions go on, [1-9]\d* were ended", said) and "ok" in said.split()
