@@ -277,7 +277,7 @@ def test_a_login_that_is_not_accepted_is_asked_for_once_and_no_third_time(signed
     assert len(handover.asked) == 2  # with the token, and with a new one
     signed_in.fill_sign_in(page)
     expect(page.locator("#stop-text")).to_contain_text("the server does not accept it")
-    page.wait_for_timeout(500)
+    page.wait_for_load_state("networkidle")
     assert len(handover.asked) == 4
 
 
@@ -324,7 +324,7 @@ def test_in_a_frame_it_shows_and_does_nothing(stack, signed_in, handover):
           const frame = Object.assign(document.createElement("iframe"), { src: url, onload: done });
           document.body.append(frame);
         })""", signed_in.url + gate())
-        page.wait_for_timeout(500)
+        page.wait_for_load_state("networkidle")
         page.close()
     assert handover.asked == []
     # Without the header.
@@ -337,7 +337,7 @@ def test_in_a_frame_it_shows_and_does_nothing(stack, signed_in, handover):
     })""", signed_in.url + gate())
     frame = page.frames[1]
     wait_until(lambda: frame.evaluate("document.title"), "the frame's page")
-    page.wait_for_timeout(500)
+    page.wait_for_load_state("networkidle")
     assert frame.locator("#signin").is_hidden() and frame.locator("#going").is_hidden()
     assert handover.asked == []
     del stack.proxy.pages[gate()]

@@ -34,7 +34,7 @@ def test_one_click_signs_out_and_a_link_leads_back(stack, signed_in):
     assert json.loads(stack.site.admin("session", "list", signed_in.name, "--json"))[1:] == []
     # The other tabs are signed out with it.
     assert state(signed_in.tab_before) == "signedout"
-    page.wait_for_timeout(300)
+    page.wait_for_load_state("networkidle")
     assert page.url == stack.url + signout()  # it leads nowhere by itself
     page.get_by_role("link", name="Back to app.test").click()
     page.wait_for_url(BACK)
@@ -106,5 +106,5 @@ def test_no_other_site_signs_anybody_out(stack, signed_in):
     assert page.frames[1].evaluate("document.getElementById('signout')") is None
     page.evaluate("(url) => { location.href = url; }", stack.url + signout())
     expect(page.locator("#in")).to_be_visible()
-    page.wait_for_timeout(300)
+    page.wait_for_load_state("networkidle")
     assert stack.proxy.of("/auth/logout") == []
