@@ -6,10 +6,9 @@ peers-2026 has what went wrong at others in the same steps.
 
 import base64
 import hashlib
-import pathlib
 import threading
 import time
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urljoin, urlsplit
 
 import pytest
 from harness import GOOD, ISSUER
@@ -576,7 +575,6 @@ def test_tabs_that_come_in_together_all_arrive(host):
         answer = alice.land(alice.handover(gate).json["location"])
         while answer.status == 403:
             # The page goes on by itself: to the gate with this browser's state, or to its own page.
-            target = unquote(answer.body.decode().split("0; url=")[1].split('"')[0].replace("&amp;", "&"))
             target = answer.body.decode().split("0; url=")[1].split('"')[0].replace("&amp;", "&")
             if target.startswith("/"):
                 break
@@ -592,7 +590,6 @@ LINES = [line for line in (VECTORS.read_text().splitlines() if VECTORS.exists() 
 
 
 def is_of_the_site(location):
-    from urllib.parse import urljoin
     parts = urlsplit(urljoin(SITE + "/tallystick/land", location))
     return location.startswith("/") and location[1:2] not in ("/", "\\") and f"{parts.scheme}://{parts.netloc}" == SITE
 
