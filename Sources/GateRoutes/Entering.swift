@@ -65,7 +65,7 @@ extension Call {
           cause, site: site.text, path: returnPath.text, signIn: signIn, time: minute(time)))
     } else {
       response = .redirect(302, to: signIn)
-      let value = bounces.adding(time.seconds, hasCookie: gateCookie != nil)
+      let value = bounces.adding(time.seconds, cookie: gateCookieFingerprint)
       response.headers.append(
         ("Set-Cookie", BounceCookie.storing(value, seconds: Bounces.window)))
     }
@@ -76,19 +76,27 @@ extension Call {
   /// Why this browser must not be sent to sign in once more, or nil.
   private func circleCause(_ site: Origin, _ bounces: Bounces) -> CircleCause? {
     if request.text("REQUEST_SCHEME") == "http" { return .plainHTTP }
-    guard bounces.isCircle(hasCookie: gateCookie != nil) else { return nil }
+    let verdict = bounces.verdict(cookie: gateCookieFingerprint)
+    guard verdict != .go else { return nil }
     if !settings.sites.isEmpty, settings.knownSite(site.text) == nil { return .unknownSite }
-    guard let gateCookie else { return .cookieNotKept }
     // Nothing is decided by these times but which page explains; so no key is needed.
-    guard let times = UnverifiedTimes(of: gateCookie) else { return .refused }
-    let isTimely = times.issuedAt <= time + settings.leeway && time < times.expires
-    return isTimely ? .refused : .clock
+    if let times = gateCookie.flatMap(UnverifiedTimes.init(of:)),
+      time + settings.leeway < times.issuedAt || times.expires <= time
+    {
+      return .clock
+    }
+    return verdict == .circle ? .refused : .cookieNotKept
   }
 
   /// The value of the gate cookie; nil if there is none, or more than one.
   var gateCookie: ArraySlice<UInt8>? {
     guard case .single(let cookies) = request.parameters.value("HTTP_COOKIE") else { return nil }
     return Cookie.only(GateCookie.name, in: cookies)
+  }
+
+  /// What tells one gate cookie from another.
+  private var gateCookieFingerprint: String? {
+    gateCookie.map { String(Base64URL.encode(sha256(Array($0))).prefix(8)) }
   }
 
   /// The path of the page that sent the form: its `Referer`, if that is of this site.

@@ -56,36 +56,3 @@ import Testing
     #expect(arrival(navigate, ("HTTP_SEC_PURPOSE", "prefetch;prerender")) == .other)
   }
 }
-
-@Suite struct `Being sent to sign in` {
-  @Test func `stops at the third time within a minute`() {
-    var cookie = ""
-    for (now, isCircle) in [(1_000, false), (1_010, false), (1_020, true)] as [(Int64, Bool)] {
-      let bounces = Bounces(cookie, at: now)
-      #expect(bounces.isCircle(hasCookie: false) == isCircle)
-      cookie = bounces.adding(now, hasCookie: false)
-    }
-    #expect(cookie == "1010.1020")
-    #expect(!Bounces(cookie, at: 1_070).isCircle(hasCookie: false))
-    #expect(Bounces(cookie, at: 1_069).isCircle(hasCookie: false))
-  }
-
-  /// Whoever signs out and comes back within a minute brings a cookie that was good.
-  @Test func `with a gate cookie stops where the last one was refused as well`() {
-    var cookie = ""
-    for now in [1_000, 1_001] as [Int64] {
-      cookie = Bounces(cookie, at: now).adding(now, hasCookie: false)
-    }
-    #expect(!Bounces(cookie, at: 1_002).isCircle(hasCookie: true))
-    cookie = Bounces(cookie, at: 1_002).adding(1_002, hasCookie: true)
-    #expect(cookie == "1001.1002c")
-    #expect(Bounces(cookie, at: 1_003).isCircle(hasCookie: true))
-  }
-
-  @Test(arguments: [
-    "", "x", "1000", "1000.x", ".", "1000.9999999999", "-5.-6", "99999999999999999999.1",
-  ])
-  func `counts no more than what the cookie says`(cookie: String) {
-    #expect(!Bounces(cookie, at: 1_001).isCircle(hasCookie: false))
-  }
-}

@@ -398,8 +398,17 @@ def test_plain_http_stops_at_once(alice):
 
 
 def bounced(browser):
-    browser.jar[BOUNCES] = f"{int(time.time()) - 2}c.{int(time.time()) - 1}c"
+    browser.jar[BOUNCES] = f"{int(time.time()) - 2}:aaaaaaaa.{int(time.time()) - 1}:bbbbbbbb"
     return browser.enter()
+
+
+def test_whoever_brings_the_same_refused_cookie_again_may_sign_in_by_hand(alice, host):
+    """Several tabs after a sign-out: no circle, for nobody has landed since."""
+    alice.come_in()
+    host.call("logout", token=alice.token)
+    assert alice.check().status == 401 and alice.enter().status == 302
+    third = alice.enter("/b")
+    assert third.status == 403 and b"Sign in to go on" in third.body
 
 
 def test_a_clock_that_is_off_is_named(alice, host):
