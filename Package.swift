@@ -75,7 +75,7 @@ let package = Package(
     .target(name: "Doctor", dependencies: ["Configuration", "Nginx", "Text"]),
     .target(
       name: "Authentication", dependencies: ["Accounts", "Configuration", "Token", "CSystem"]),
-    .target(name: "Gate", dependencies: ["FastCGI"]),
+    .target(name: "Gate", dependencies: ["FastCGI", "Wire"]),
     .target(
       name: "PasswordLogin", dependencies: ["Accounts", "Configuration", "PasswordHash"]),
     .target(

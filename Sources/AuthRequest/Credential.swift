@@ -30,8 +30,7 @@ enum PresentedCredential: Equatable {
 
   private init?(cookieIn parameters: Parameters) {
     guard case .single(let site) = parameters.value("TALLYSTICK_SITE"), !site.isEmpty,
-      case .single(let cookies) = parameters.value("HTTP_COOKIE"),
-      let token = Cookie.only("__Host-tallystick", in: cookies)
+      let token = SiteCookie.value(of: SiteCookie.gate, in: parameters)
     else { return nil }
     self = .gate(token, GateUse(parameters, at: site))
   }

@@ -90,8 +90,7 @@ extension Call {
 
   /// The value of the gate cookie; nil if there is none, or more than one.
   var gateCookie: ArraySlice<UInt8>? {
-    guard case .single(let cookies) = request.parameters.value("HTTP_COOKIE") else { return nil }
-    return Cookie.only(GateCookie.name, in: cookies)
+    SiteCookie.value(of: SiteCookie.gate, in: request.parameters)
   }
 
   /// What tells one gate cookie from another.

@@ -1,18 +1,16 @@
-// The cookies of a site. RFC 6265bis §4.1.3.2; the contract's section 10.
+// How the cookies of a site are set and deleted. RFC 6265bis §4.1.2; the contract's section 10.
 //
-// All have the prefix `__Host-`: a browser takes them from the site's own host alone, so no sibling
-// can plant or read one. They are Lax, because the first request to a site often comes from a link
-// on another one.
+// They are Lax, because the first request to a site often comes from a link on another one.
 
 import Configuration
 import FastCGI
+import Gate
+import Routes
 import Token
 import Wire
 
 /// What opens the site.
 package enum GateCookie {
-  static let name: StaticString = "__Host-tallystick"
-
   /// The `Set-Cookie` value that stores a gate token.
   ///
   /// - Parameters:
@@ -20,13 +18,12 @@ package enum GateCookie {
   ///   - seconds: The token's life; nil for a cookie that ends with the browser.
   /// - Returns: The header's value.
   static func storing(_ token: String, seconds: Int64?) -> String {
-    hostCookie(name, token, seconds)
+    hostCookie(SiteCookie.gate, token, seconds)
   }
 }
 
 /// What binds the way in to this browser: random bits that the issuer sees only as their digest.
 package struct BrowserState: Equatable, Sendable {
-  static let name: StaticString = "__Host-tallystick-state"
   /// How long a browser may take to sign in, in seconds.
   private static let lifetime: Int64 = 600
 
@@ -35,8 +32,7 @@ package struct BrowserState: Equatable, Sendable {
 
   /// The state of the browser that sent a request; nil if it has none, or two.
   init?(_ parameters: Parameters) {
-    guard case .single(let cookies) = parameters.value("HTTP_COOKIE"),
-      let value = Cookie.only(BrowserState.name, in: cookies),
+    guard let value = SiteCookie.value(of: SiteCookie.state, in: parameters),
       Base64URL.decode(value)?.count == 32
     else { return nil }
     self.value = String(decoding: value, as: UTF8.self)
@@ -51,10 +47,10 @@ package struct BrowserState: Equatable, Sendable {
   package var digest: String { Base64URL.encode(sha256(Array(value.utf8))) }
 
   /// The `Set-Cookie` value that stores it, or that keeps it for as long again.
-  var cookie: String { hostCookie(BrowserState.name, value, BrowserState.lifetime) }
+  var cookie: String { hostCookie(SiteCookie.state, value, BrowserState.lifetime) }
 
   /// The `Set-Cookie` value that deletes it.
-  static var clearing: String { hostCookie(name, "", 0) }
+  static var clearing: String { hostCookie(SiteCookie.state, "", 0) }
 
   /// Whether a text can be the digest of a state: 32 bytes in canonical base64url.
   package static func isDigest(_ text: String) -> Bool {
@@ -64,22 +60,16 @@ package struct BrowserState: Equatable, Sendable {
 
 /// When this browser was sent to sign in, for the loop breaker.
 enum BounceCookie {
-  static let name: StaticString = "__Host-tallystick-bounces"
-
   /// The value that the browser sent; empty if it sent none, or two.
   static func value(in parameters: Parameters) -> String {
-    guard case .single(let cookies) = parameters.value("HTTP_COOKIE"),
-      let value = Cookie.only(name, in: cookies)
-    else { return "" }
-    return String(decoding: value, as: UTF8.self)
+    String(decoding: SiteCookie.value(of: SiteCookie.bounces, in: parameters) ?? [], as: UTF8.self)
   }
 
   static func storing(_ value: String, seconds: Int64) -> String {
-    hostCookie(name, value, seconds)
+    hostCookie(SiteCookie.bounces, value, seconds)
   }
 }
 
 private func hostCookie(_ name: StaticString, _ value: String, _ seconds: Int64?) -> String {
-  "\(name)=\(value); Path=/; Secure; HttpOnly; SameSite=Lax"
-    + (seconds.map { "; Max-Age=\($0)" } ?? "")
+  "\(name)=\(value); Path=/; Secure; HttpOnly; SameSite=Lax" + maximumAge(seconds)
 }

@@ -111,6 +111,7 @@ private func base64(_ bytes: [UInt8]) -> String {
   return String(text) + String(repeating: "=", count: (4 - text.count % 4) % 4)
 }
 
+/// The style of nginx/www/errors, to the byte: a test holds their digests equal.
 private let style = """
 
   :root { color-scheme: light dark; --paper: #f4f1ea; --card: #fffdf9; --line: #ddd6c8; --ink: #221e18; --soft: #635b4e; --wood: #7a4a1c; --wood-2: #a06a33; --act: #1f5c46; --on-act: #fff; }
@@ -128,7 +129,6 @@ private let style = """
   a { color: var(--act); text-underline-offset: 0.2em; }
   .act { justify-self: start; display: inline-block; margin-top: 0.375rem; padding: 0.5rem 1.125rem; border: 1px solid transparent; border-radius: 10px; background: var(--act); color: var(--on-act); font-weight: 600; text-decoration: none; }
   :focus-visible { outline: 3px solid var(--act); outline-offset: 2px; border-radius: 6px; }
-
 
   """
 

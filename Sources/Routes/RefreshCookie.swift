@@ -94,6 +94,6 @@ package enum BindingCookie {
 
 /// The attribute that keeps a cookie for so many seconds; without it the browser forgets the cookie
 /// when it ends (RFC 6265 §5.3).
-func maximumAge(_ seconds: Int64?) -> String {
+package func maximumAge(_ seconds: Int64?) -> String {
   seconds.map { "; Max-Age=\($0)" } ?? ""
 }

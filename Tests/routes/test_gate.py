@@ -6,6 +6,7 @@ peers-2026 has what went wrong at others in the same steps.
 
 import base64
 import hashlib
+import re
 import threading
 import time
 from urllib.parse import parse_qs, unquote, urljoin, urlsplit
@@ -332,6 +333,13 @@ def test_only_a_document_of_a_browser_is_redirected(alice, status, method, heade
     if status == 401:
         assert answer.error == "invalid_token" and answer.header("WWW-Authenticate") == f'Bearer realm="{ISSUER}"'
         assert answer.header("Location") is None and not answer.all("Set-Cookie")
+
+
+def test_a_page_of_the_gate_has_the_style_of_the_error_pages(alice):
+    policies = (ROOT / "nginx/tallystick/headers/error-page.conf").read_text()
+    (digest,) = re.findall(r"'sha256-[^']+'", policies)
+    page = alice.enter("/form", method="POST", headers=DOCUMENT)
+    assert f"style-src {digest};" in page.header("Content-Security-Policy")
 
 
 def test_a_frame_and_a_late_form_get_a_page(alice):

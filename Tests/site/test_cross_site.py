@@ -156,6 +156,12 @@ def test_pages_run_only_scripts_of_their_own_origin(site):
         assert "unsafe" not in str(policy) and "<script>" not in answer.text and " style=" not in answer.text
 
 
+def test_a_page_keeps_its_window_from_other_origins(site):
+    """gate.html alone does not; nginx/tallystick/http/variables.conf says why."""
+    for path, policy in [("/", ["same-origin"]), ("/account.html", ["same-origin"]), ("/gate.html", [])]:
+        assert site.get(path).headers.get_list("cross-origin-opener-policy") == policy, path
+
+
 @pytest.mark.parametrize("query", ["callback=f", "jsonp=f", "format=js"])
 def test_there_is_no_jsonp(site, alice, query):
     """T157."""

@@ -17,18 +17,18 @@ import collections
 import contextlib
 import hashlib
 import html
-import http.server
 import json
 import mimetypes
-import os
 import pathlib
 import queue
-import socketserver
 import struct
 import sys
 import threading
 import time
 import urllib.parse
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+from unix_server import Handler, serve
 
 PAGES = pathlib.Path(__file__).resolve().parent / "pages"
 # nginx asks who a visitor is when a stream is opened, and not again. So each ends after this many
@@ -79,11 +79,8 @@ class Board:
 board = Board()
 
 
-class Visitor(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class Visitor(Handler):
     server_version = "demo"
-    sys_version = ""
-    timeout = 75
 
     @property
     def who(self):
@@ -245,12 +242,6 @@ class Visitor(http.server.BaseHTTPRequestHandler):
                     board.add_notch(self.who)
         news.put(("bye", None))
 
-    def address_string(self):
-        return "nginx"
-
-    def log_message(self, *_):
-        pass
-
 
 def until_late(news):
     """What comes, and ("silence", None) when nothing does for a while, until the stream is old."""
@@ -269,26 +260,5 @@ def page(who):
     return text.replace("WHO", html.escape(who)).replace("NOTES", notes).encode()
 
 
-class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
-    daemon_threads = True
-    request_queue_size = 512
-
-    def handle_error(self, request, client_address):
-        # A connection that nginx gave up is no news.
-        if not isinstance(sys.exc_info()[1], OSError):
-            super().handle_error(request, client_address)
-
-
-def main():
-    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
-        print(__doc__.strip())
-        sys.exit(0 if "--help" in sys.argv else 100)
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(sys.argv[1])
-    os.umask(0o117)
-    with Server(sys.argv[1], Visitor) as server, contextlib.suppress(KeyboardInterrupt):
-        server.serve_forever()
-
-
 if __name__ == "__main__":
-    main()
+    serve(Visitor, __doc__)

@@ -7,20 +7,17 @@ It speaks HTTP/1.1 on a unix socket. A header that came more than once is joined
 body was is told in headers of the answer: X-Body-Length and X-Body-SHA256.
 """
 
-import contextlib
 import hashlib
-import http.server
 import json
-import os
-import socketserver
+import pathlib
 import sys
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+from unix_server import Handler, serve
 
-class Echo(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+
+class Echo(Handler):
     server_version = "echo"
-    sys_version = ""
-    timeout = 75
 
     def __getattr__(self, name):
         # Any method: `do_GET`, `do_FOO_BAR`, …
@@ -48,33 +45,6 @@ class Echo(http.server.BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(answer)
 
-    def address_string(self):
-        return "nginx"
-
-    def log_message(self, *_):
-        pass
-
-
-class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
-    daemon_threads = True
-    request_queue_size = 512
-
-    def handle_error(self, request, client_address):
-        # nginx may close a connection at any time; that is not worth a line.
-        if not isinstance(sys.exc_info()[1], OSError):
-            super().handle_error(request, client_address)
-
-
-def main():
-    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
-        print(__doc__.strip())
-        sys.exit(0 if "--help" in sys.argv else 100)
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(sys.argv[1])
-    os.umask(0o117)
-    with Server(sys.argv[1], Echo) as server, contextlib.suppress(KeyboardInterrupt):
-        server.serve_forever()
-
 
 if __name__ == "__main__":
-    main()
+    serve(Echo, __doc__)

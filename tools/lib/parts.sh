@@ -15,7 +15,7 @@ interop   tokens and keys in other people's libraries
 routes-postgresql  the routes' tests with the store on a PostgreSQL server; by name only
 postgresql         several hosts, fail-over, a pooler, connections that are cut; by name only
 readme    the commands of the READMEs, from the READMEs, and what the documents say
-browser   the client and the pages in Chromium
+browser   the client and the pages in Chromium; the pages and the sites in Firefox and WebKit
 package   the Debian package, installed on a Debian 12 and a Debian 13 that boot; as root, by name only
 fresh     a newcomer's first minutes on a minimal Debian 12 and a minimal Debian 13; as root
 sanitize  the Swift tests with the address and the thread sanitizer
@@ -191,7 +191,7 @@ part_readme() {
 
 part_browser() {
   install_site_packages
-  install_packages chromium fonts-dejavu-core node-axios node-react node-react-dom node-redux node-babel7-runtime
+  install_packages chromium firefox-esr webkit2gtk-driver xvfb fonts-dejavu-core node-axios node-react node-react-dom node-redux node-babel7-runtime
   build_release
   run_pytest browser
 }
