@@ -20,6 +20,7 @@ let programs: [(name: String, imports: [String])] = [
   ("revoke", store + ["Authentication", "Logging"]),
   ("me", store + ["Authentication", "Wire"]),
   ("sessions", store + ["Authentication", "Logging", "Wire"]),
+  ("devices", store + ["Authentication", "Logging", "Wire"]),
   ("check", store + ["Authentication", "AuthRequest"]),
   ("health", keys + ["Accounts", "Stores"]),
   ("jwks", keys),
@@ -72,7 +73,7 @@ let package = Package(
     .target(
       name: "Launch",
       dependencies: ["Accounts", "Configuration", "System", "CSystem"]),
-    .target(name: "Doctor", dependencies: ["Configuration", "Nginx", "Text"]),
+    .target(name: "Doctor", dependencies: ["Accounts", "Configuration", "Nginx", "Text"]),
     .target(
       name: "Authentication", dependencies: ["Accounts", "Configuration", "Token", "CSystem"]),
     .target(name: "Gate", dependencies: ["FastCGI", "Wire"]),
@@ -103,7 +104,8 @@ let package = Package(
     } + [
       .testTarget(name: "WireTests", dependencies: ["Wire"]),
       .testTarget(name: "NginxTests", dependencies: ["Nginx"]),
-      .testTarget(name: "DoctorTests", dependencies: ["Configuration", "Doctor", "Nginx"]),
+      .testTarget(
+        name: "DoctorTests", dependencies: ["Accounts", "Configuration", "Doctor", "Nginx"]),
       .testTarget(name: "ThreadsTests", dependencies: ["Threads"]),
       .testTarget(name: "SystemTests", dependencies: ["System"]),
       .testTarget(name: "AccountsTests", dependencies: ["Accounts"]),

@@ -22,6 +22,10 @@ package protocol StoreReader {
   func accountSession(of session: SessionID) throws(StoreError) -> AccountSession?
   /// All sessions of an account, also expired ones; the session that was inserted last comes first.
   func sessions(of account: AccountID) throws(StoreError) -> [Session]
+  /// The device token with this digest and its account, or nil; an expired one is returned too.
+  func accountDevice(of digest: String) throws(StoreError) -> AccountDevice?
+  /// All device tokens of an account, also expired ones, in any order.
+  func devices(of account: AccountID) throws(StoreError) -> [Device]
   /// The counter of a key, or nil.
   func counter(_ key: AttemptKey) throws(StoreError) -> AttemptCounter?
   /// The counters of this name and of this network; nil matches all names or all networks.
@@ -47,7 +51,8 @@ package protocol StoreTransaction: StoreReader {
   func insert(_ credentials: Credentials) throws(StoreError) -> Bool
   /// Replaces groups, version, disabled flag and password hash of an existing account.
   func update(_ credentials: Credentials) throws(StoreError)
-  /// Deletes an account, its sessions and its known networks; returns false if there is none.
+  /// Deletes an account, its sessions, device tokens and known networks; returns false if there is
+  /// none.
   func delete(_ account: AccountID) throws(StoreError) -> Bool
 
   /// Adds a session.
@@ -64,6 +69,17 @@ package protocol StoreTransaction: StoreReader {
   func deleteSessions(endingBy time: NumericDate) throws(StoreError) -> Int
   /// Deletes all sessions that were last used before this time, and returns their number.
   func deleteSessions(lastUsedBefore time: NumericDate) throws(StoreError) -> Int
+
+  /// Adds a device token.
+  func insert(_ device: Device) throws(StoreError)
+  /// Replaces the last use of an existing device token.
+  func update(_ device: Device) throws(StoreError)
+  /// Deletes a device token; returns false if there is none.
+  func delete(_ device: DeviceID) throws(StoreError) -> Bool
+  /// Deletes all device tokens of an account, and returns their number.
+  func deleteDevices(of account: AccountID) throws(StoreError) -> Int
+  /// Deletes all device tokens that end at this time or earlier.
+  func deleteDevices(endingBy time: NumericDate) throws(StoreError)
 
   /// Adds a one-time code.
   func insert(_ handover: Handover) throws(StoreError)
@@ -96,8 +112,10 @@ package protocol StoreTransaction: StoreReader {
 package enum Revocation: Equatable, Sendable {
   /// One session.
   case session(SessionID)
-  /// All sessions of an account, or the groups in its tokens.
+  /// All sessions or device tokens of an account, or the groups in its tokens.
   case account(AccountID)
+  /// One device token.
+  case device(DeviceID)
   /// Sessions that were not listed.
   case anySession
 }

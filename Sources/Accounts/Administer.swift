@@ -21,6 +21,21 @@ extension AccountStore {
     }?.account.version
   }
 
+  /// Raises the token version, ends every session and every device token.
+  ///
+  /// Returns the number of device tokens; nil if there is no such account.
+  package func revokeWithDevices(_ account: AccountID) throws(StoreError) -> Int? {
+    try write { rows throws(StoreError) in
+      guard let former = try rows.credentials(of: account) else { return nil }
+      let count = try rows.deleteDevices(of: account)
+      try rows.replace(
+        former,
+        by: Credentials(
+          account: former.account.withRaisedVersion, passwordHash: former.passwordHash))
+      return count
+    }
+  }
+
   /// Disables or enables an account; disabling also ends its sessions.
   ///
   /// Returns false if there is no such account.

@@ -7,6 +7,7 @@
 package struct StoreCounts: Equatable, Sendable {
   package var accounts = 0
   package var sessions = 0
+  package var devices = 0
   package var knownNetworks = 0
   package var counters = 0
 
@@ -25,6 +26,8 @@ private struct Belongings: Equatable, Sendable {
   let credentials: Credentials
   /// The sessions; the one that was inserted last comes first.
   let sessions: [Session]
+  /// The device tokens by their digests.
+  let devices: [String: Device]
   /// The last logins by the text of the network.
   let logins: [String: NumericDate]
 }
@@ -54,6 +57,7 @@ package func copyStore(
           throw .corrupt("the account \(one.credentials.account.id) is there twice")
         }
         for session in one.sessions.reversed() { try rows.insert(session) }
+        for device in one.devices.values { try rows.insert(device) }
         for (network, time) in one.logins {
           try rows.storeLogin(
             of: one.credentials.account.id, from: Network(text: network), at: time)
@@ -62,6 +66,7 @@ package func copyStore(
     }
     counts.accounts += page.count
     counts.sessions += page.reduce(0) { $0 + $1.sessions.count }
+    counts.devices += page.reduce(0) { $0 + $1.devices.count }
     counts.knownNetworks += page.reduce(0) { $0 + $1.logins.count }
   }
   let counters = Array(try counters(of: source))
@@ -117,9 +122,11 @@ private func readPage(
       guard let credentials = try rows.credentials(of: account.id) else { continue }
       var logins: [String: NumericDate] = [:]
       for (network, time) in try rows.logins(of: account.id) { logins[network.text] = time }
+      let devices = try rows.devices(of: account.id).map { ($0.digest, $0) }
       page.append(
         Belongings(
-          credentials: credentials, sessions: try rows.sessions(of: account.id), logins: logins))
+          credentials: credentials, sessions: try rows.sessions(of: account.id),
+          devices: Dictionary(devices) { first, _ in first }, logins: logins))
     }
     return page
   }

@@ -20,7 +20,7 @@ extension AccountStore {
   }
 
   /// Deletes sessions that have ended or were last used before a date, counters without effect,
-  /// old logins of networks, and expired one-time codes.
+  /// old logins of networks, expired one-time codes and expired device tokens.
   ///
   /// Returns the number of deleted sessions.
   package func prune(
@@ -33,6 +33,7 @@ extension AccountStore {
       }
       try rows.deleteLogins(before: Network.oldestKnownLogin(at: now))
       try rows.deleteHandovers(endingBefore: now)
+      try rows.deleteDevices(endingBy: now)
       // Hosts that follow revocations are never an hour behind.
       try rows.deleteRevocations(before: now + -3_600)
       let ended = try rows.deleteSessions(endingBy: now)

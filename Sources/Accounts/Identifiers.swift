@@ -38,7 +38,7 @@ package struct SessionID: Hashable, Sendable, CustomStringConvertible {
 /// Whether a text is 26 characters of lower-case base32: the encoding of 16 random bytes.
 ///
 /// RFC 4648 §6.
-private func isIdentifier(_ text: String) -> Bool {
+func isIdentifier(_ text: String) -> Bool {
   text.utf8.count == 26
     && text.utf8.allSatisfy { byte in
       (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)

@@ -33,11 +33,17 @@ package struct Refusal: Error, Equatable, Sendable {
   package static let unknownSite = Refusal(
     403, "unknown_site", "This site is none that one may be led to from here.")
 
+  package static let loginRequired = Refusal(
+    403, "login_required", "This needs a login that is at most ten minutes old.")
+
+  package static let tooManyDevices = Refusal(
+    409, "too_many_devices", "The account has as many device tokens as it may have; end one.")
+
   package static let registrationClosed = Refusal(
     403, "registration_closed", "Registration is closed.")
 
   package static let insufficientScope = Refusal(
-    403, "insufficient_scope", "The account is in none of the groups that are required.")
+    403, "insufficient_scope", "The account or its token may not do this here.")
 
   package static let notFound = Refusal(404, "not_found", "There is nothing here.")
 

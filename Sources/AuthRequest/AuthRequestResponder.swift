@@ -12,6 +12,7 @@ package import Accounts
 import Authentication
 package import Configuration
 package import FastCGI
+import Gate
 package import Logging
 package import Routes
 import Threads
@@ -20,8 +21,8 @@ import Wire
 
 /// Decides what may pass: 204, 401, 403, or 503 where it cannot decide; nothing else.
 package final class AuthRequestResponder: Sendable {
-  /// Allows by returning, denies by throwing; nil is a session that is not there.
-  package typealias Decide = @Sendable (Call, VerifiedCredential, AccountSession?) throws -> Permit
+  /// Allows by returning, denies by throwing; nil is a session or a device token that is not there.
+  package typealias Decide = @Sendable (Call, VerifiedCredential, Holder?) throws -> Permit
 
   private struct State: ~Copyable {
     var cache = DecisionCache()
@@ -38,7 +39,7 @@ package final class AuthRequestResponder: Sendable {
   private let decide: Decide
   private let state = Locked(State())
   private let threads = ThreadPool()
-  package let confirmer: GenerationConfirmer
+  package let lateWriter: LateWriter
 
   /// - Parameters:
   ///   - settings: The program's settings.
@@ -57,7 +58,7 @@ package final class AuthRequestResponder: Sendable {
     self.log = log
     self.remembers = remembers
     self.decide = decide
-    confirmer = GenerationConfirmer(store, log: log)
+    lateWriter = LateWriter(store, log: log)
   }
 
   /// Makes ready what deciding needs, so that the first request waits neither for the multiples of a
@@ -69,6 +70,7 @@ package final class AuthRequestResponder: Sendable {
     if let nobody = SessionID(String(repeating: "a", count: 26)) {
       _ = try? store.accountSessions(of: [nobody])
     }
+    _ = try? store.accountDevices(of: [""])
   }
 
   /// Answers requests that came together, in their order; it never fails.
@@ -120,7 +122,7 @@ package final class AuthRequestResponder: Sendable {
     guard !questions.isEmpty else { return responses }
     open(&questions, requests, at: time)
     verify(&questions)
-    let accountSessions = accountSessions(of: questions)
+    let holders = holders(of: questions)
     for question in questions {
       // One that came twice was decided a moment ago.
       let known = question.digest.flatMap { state.cache.find($0, at: time) }
@@ -128,7 +130,7 @@ package final class AuthRequestResponder: Sendable {
         responses[question.index] = known.response
         continue
       }
-      let (response, decision) = answer(question, accountSessions, revocations)
+      let (response, decision) = answer(question, holders, revocations)
       responses[question.index] = response
       if let decision { state.cache.insert(decision, at: time) }
     }
@@ -136,8 +138,8 @@ package final class AuthRequestResponder: Sendable {
   }
 
   /// The digest of everything that the decision depends on: the credential, what use of a gate
-  /// cookie the request is, and each parameter of nginx that says something about the policy, by
-  /// name and length.
+  /// cookie or a device token the request is, the username beside a device token, and each parameter
+  /// of nginx that says something about the policy, by name and length.
   ///
   /// - Returns: nil for a token that is too long: such a request is never allowed.
   private func digest(
@@ -147,7 +149,8 @@ package final class AuthRequestResponder: Sendable {
     state.input.removeAll(keepingCapacity: true)
     state.input.append(presented.kind)
     state.input += presented.token
-    for prefix: StaticString in ["TALLYSTICK_", "AUTH_REQUIRE"] {
+    if let username = presented.username { state.input.append(part: username) }
+    for prefix: StaticString in ["TALLYSTICK_", "AUTH_REQUIRE", "AUTH_DEVICES"] {
       request.parameters.forEach(beginning: prefix) { name, value in
         state.input.append(part: name)
         state.input.append(part: value)
@@ -171,10 +174,34 @@ extension [UInt8] {
   }
 }
 
-/// The sessions that questions are about, or why none can be read.
-private typealias AccountSessions = Result<
-  [SessionID: Result<AccountSession, StoreError>], StoreError
->
+/// What the store has of the credentials that questions are about, or why none of it can be read.
+private struct Holders {
+  var sessions: Result<[SessionID: Result<AccountSession, StoreError>], StoreError>
+  /// By the digests of the tokens.
+  var devices: Result<[String: Result<AccountDevice, StoreError>], StoreError>
+
+  subscript(credential: VerifiedCredential) -> Holder? {
+    get throws {
+      switch credential {
+      case .access(let token): try session(token.claims.session)
+      case .gate(let token, _): try session(token.claims.session)
+      case .device(let digest, _, _): try devices.get()[digest]?.get().asHolder
+      }
+    }
+  }
+
+  private func session(_ id: SessionID) throws -> Holder? {
+    try sessions.get()[id]?.get().asHolder
+  }
+}
+
+extension AccountSession {
+  fileprivate var asHolder: Holder { .session(self) }
+}
+
+extension AccountDevice {
+  fileprivate var asHolder: Holder { .device(self) }
+}
 
 /// A request that has to be decided anew, and how far it has come.
 private struct Question {
@@ -242,21 +269,32 @@ extension AuthRequestResponder {
     }
   }
 
-  /// The sessions of the verified tokens, read in one transaction.
-  private func accountSessions(of questions: [Question]) -> AccountSessions {
+  /// The sessions and the device tokens of the verified credentials, each kind read in one
+  /// transaction.
+  private func holders(of questions: [Question]) -> Holders {
     var sessions = Set<SessionID>()
+    var devices = Set<String>()
     for case .success(let credential) in questions.map(\.credential) {
-      sessions.insert(credential.session)
+      switch credential {
+      case .access(let token): sessions.insert(token.claims.session)
+      case .gate(let token, _): sessions.insert(token.claims.session)
+      case .device(let digest, _, _): devices.insert(digest)
+      }
     }
-    return Result { () throws(StoreError) in try store.accountSessions(of: Array(sessions)) }
+    return Holders(
+      sessions: Result { () throws(StoreError) in
+        try store.accountSessions(of: Array(sessions))
+      },
+      devices: Result { () throws(StoreError) in
+        try store.accountDevices(of: Array(devices))
+      })
   }
 
   /// Decides one request.
   ///
   /// - Returns: The answer, and what to remember of it if it allows.
   private func answer(
-    _ question: Question, _ accountSessions: AccountSessions,
-    _ revocations: RevocationMark
+    _ question: Question, _ holders: Holders, _ revocations: RevocationMark
   ) -> (EncodedResponse, Decision?) {
     guard let call = question.call, let credential = question.credential else {
       return (.undecided, nil)
@@ -264,8 +302,12 @@ extension AuthRequestResponder {
     do {
       do {
         let credential = try credential.get()
-        let permit = try decide(call, credential, accountSessions.get()[credential.session]?.get())
-        if let generation = permit.confirmed { confirmer.note(permit.session.id, generation) }
+        let permit = try decide(call, credential, holders[credential])
+        switch permit.news {
+        case .confirmed(let session, let generation): lateWriter.note(session, generation)
+        case .used(let digest): lateWriter.note(useOf: digest, at: call.time)
+        case nil: break
+        }
         let response = Response.allowing(permit).encoded()
         let decision = question.digest.map { digest in
           Decision(
@@ -289,7 +331,7 @@ extension AuthRequestResponder {
 }
 
 extension KeyStore {
-  /// Verifies a credential of either kind, without looking at its session.
+  /// Verifies a credential of any kind, without looking at what the store has of it.
   fileprivate func verify(
     _ presented: PresentedCredential, of call: Call
   ) throws(TokenError) -> VerifiedCredential {
@@ -300,6 +342,12 @@ extension KeyStore {
       guard let site = call.site else { throw .audience }
       return .gate(
         try verify(gate: Array(token), at: site, under: call.settings, at: call.time), use)
+    case .device(let token, let username, let use):
+      guard let digest = DeviceToken.digest(ofPresented: token) else { throw .malformed }
+      guard let username else { return .device(digest: digest, username: nil, use) }
+      let text = String(validating: username, as: UTF8.self)
+      guard let name = text.flatMap({ Username($0) }) else { throw .malformed }
+      return .device(digest: digest, username: name, use)
     }
   }
 }
@@ -318,12 +366,15 @@ extension Response {
       headers: [
         ("Cache-Control", "no-store"), ("X-Auth-User", permit.account.username.text),
         ("X-Auth-Subject", permit.account.id.text),
-        ("X-Auth-Session", permit.session.id.text),
+        ("X-Auth-Session", permit.identifier),
         ("X-Auth-Groups", permit.account.groups.map(\.text).joined(separator: ",")),
       ])
   }
 
   /// A denial with its challenge.
+  ///
+  /// Where device tokens are let in, a program is told that it may send a password. A browser is not:
+  /// it would ask its visitor for one, keep it, and send it along with every request.
   ///
   /// - Parameters:
   ///   - refusal: Why it denies.
@@ -331,11 +382,14 @@ extension Response {
   ///   - names: Whether the challenge names the error (RFC 6750 §3.1).
   /// - Returns: The answer.
   fileprivate static func denying(_ refusal: Refusal, _ call: Call, names: Bool) -> Response {
-    Response(
+    var challenge = challenge(realm: call.realm, error: names ? refusal.code : nil)
+    let parameters = call.request.parameters
+    if refusal.status == 401, parameters.allowsDevices, !parameters.isFromBrowser {
+      // In one line, because nginx before 1.23 passes one on.
+      challenge += ", Basic realm=\"\(call.realm)\", charset=\"UTF-8\""
+    }
+    return Response(
       status: refusal.status,
-      headers: [
-        ("Cache-Control", "no-store"),
-        ("WWW-Authenticate", challenge(realm: call.realm, error: names ? refusal.code : nil)),
-      ])
+      headers: [("Cache-Control", "no-store"), ("WWW-Authenticate", challenge)])
   }
 }

@@ -30,21 +30,21 @@ package func serveAuthRequests(
     ServeOptions(
       program: log.program, maximumBody: 0, kind: .events, excessStatus: 503,
       log: { event in
-        if case .stopped = event { responder.confirmer.flush() }
+        if case .stopped = event { responder.lateWriter.flush() }
         log.write(event)
       }),
     arguments: CommandLine.arguments,
     together: { requests in
       // As CGI nobody comes back for what is left to be written.
-      defer { if isGateway { responder.confirmer.flush() } }
+      defer { if isGateway { responder.lateWriter.flush() } }
       return responder.respond(to: requests, at: Clock.now())
     })
 }
 
 extension Call {
-  /// Holds an account to the groups that the guarded location names: it must be in one of them.
+  /// Holds an account to what the guarded location requires: groups, or single accounts.
   ///
-  /// - Throws: `insufficient_scope`; `SettingError` where nginx passes no list of groups.
+  /// - Throws: `insufficient_scope`; `SettingError` where nginx passes no requirement.
   package func require(_ account: Account) throws {
     let variable = "AUTH_REQUIRE"
     switch request.parameters.value("AUTH_REQUIRE") {
@@ -54,11 +54,13 @@ extension Call {
       throw SettingError(variable: variable, value: "", allowed: "named once")
     case .single(let bytes):
       let text = String(validating: bytes, as: UTF8.self)
-      guard let groups = text.flatMap({ Group.list($0) }) else {
+      guard let requirement = text.flatMap({ Requirement($0) }) else {
         throw SettingError(
-          variable: variable, value: text ?? "", allowed: "names of groups separated by commas")
+          variable: variable, value: text ?? "",
+          allowed: "names of groups, or user: and a username; commas between alternatives, slashes "
+            + "between what must hold together")
       }
-      guard groups.isEmpty || groups.contains(where: account.groups.contains) else {
+      guard requirement.admits(account) else {
         note(.groupRefused, account: account.id)
         throw Refusal.insufficientScope
       }

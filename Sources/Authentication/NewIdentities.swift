@@ -1,4 +1,4 @@
-// New accounts and sessions with random identifiers, and the client that a session remembers.
+// New accounts, sessions and device tokens with random identifiers, and the client that a session remembers.
 
 package import Accounts
 package import Configuration
@@ -52,5 +52,42 @@ extension Session {
       lifetime: settings.sessionLifetime,
       sharedLifetime: isShared ? settings.sharedLifetime : nil, address: client.address,
       userAgent: client.userAgent)
+  }
+}
+
+/// What somebody asks a new device token to be.
+package struct DeviceWish: Equatable, Sendable {
+  package let name: DeviceName
+  /// The origins of the sites where it counts; nil for every site.
+  package let sites: [String]?
+  package let isReadOnly: Bool
+  /// In seconds; nil for a token that does not end by itself.
+  package let lifetime: Int64?
+
+  package init(name: DeviceName, sites: [String]?, isReadOnly: Bool, lifetime: Int64?) {
+    self.name = name
+    self.sites = sites
+    self.isReadOnly = isReadOnly
+    self.lifetime = lifetime
+  }
+}
+
+extension Device {
+  /// Makes the row of a new device token, with a new random identifier.
+  ///
+  /// - Parameters:
+  ///   - wish: What it is to be.
+  ///   - account: Its owner.
+  ///   - token: The token, of which the row has the digest.
+  ///   - now: The time of the request.
+  /// - Throws: `RandomError`.
+  package init(
+    _ wish: DeviceWish, for account: AccountID, token: DeviceToken, at now: NumericDate
+  ) throws(RandomError) {
+    let id = try Random.identifier()
+    guard let id = DeviceID(id) else { throw RandomError() }
+    self.init(
+      id: id, account: account, digest: token.digest, name: wish.name, sites: wish.sites,
+      isReadOnly: wish.isReadOnly, createdAt: now, expiresAt: wish.lifetime.map { now + $0 })
   }
 }

@@ -1,13 +1,14 @@
 // What leads past the guard. nginx asks in its access phase: whatever answers before it, or chooses
 // another location, answers unasked.
 
+import Accounts
 import Nginx
 
 /// Checks of what stands in a guarded location.
 func guardChecks(_ site: Site) -> [Finding] {
   site.guarded.flatMap { location in
-    inside(location) + [asksNobody(location, site)].compactMap { $0 }
-  } + escapes(site) + switchedOff(site)
+    inside(location) + [asksNobody(location, site), misread(location)].compactMap { $0 }
+  } + weaker(site.server) + escapes(site) + switchedOff(site)
 }
 
 private func inside(_ location: Place) -> [Finding] {
@@ -80,6 +81,45 @@ private func asksNobody(_ location: Place, _ site: Site) -> Finding? {
         "\(location.title) asks \(asked.value), and \(site.name) has no such location: every "
         + "request ends with 500",
       remedy: "include tallystick/server/check.conf; in its server { }")
+}
+
+/// A requirement that `check` does not understand: every request ends with 500.
+private func misread(_ location: Place) -> Finding? {
+  guard let asked = location.asks, let question = location.question, question.requirement == nil
+  else { return nil }
+  return Finding(
+    "requirement", at: asked,
+    problem: "\(asked.value) does not say whom \(location.title) is for: every request ends with "
+      + "500",
+    remedy: "groups, or user: and a name; commas between alternatives, slashes between what must "
+      + "hold together")
+}
+
+/// Nested locations whose own `auth_request` admits more than the one around them, which nginx forgets.
+private func weaker(_ outer: Place) -> [Finding] {
+  outer.inner("location").flatMap { location -> [Finding] in
+    weaker(location) + [forgets(location, outer)].compactMap { $0 }
+  }
+}
+
+private func forgets(_ location: Place, _ outer: Place) -> Finding? {
+  guard let asked = location.own.last(where: { $0.name == "auth_request" }),
+    let inner = location.question, let requirement = inner.requirement,
+    let around = outer.question, let required = around.requirement
+  else { return nil }
+  let isStrict = requirement.isAtLeastAsStrict(as: required)
+  guard !isStrict || inner.admitsDevices && !around.admitsDevices else { return nil }
+  var note = Finding(
+    "weaker", at: asked,
+    problem: isStrict
+      ? "\(location.title) lets device tokens in, and what is around it does not"
+      : "\(location.title) is for more accounts than \(outer.title) around it: nginx asks for the "
+        + "inner one alone",
+    remedy: isStrict
+      ? "auth_request /tallystick/check…; unless it is meant so"
+      : "require the same there, and more: slashes between what must hold together")
+  note.isNote = true
+  return note
 }
 
 /// Locations below a guarded path that are not guarded themselves.

@@ -99,7 +99,7 @@ extension Place {
   /// Whether nginx asks us before it serves this place.
   var isGuarded: Bool {
     guard case .named = match else {
-      return asks?.value.utf8.starts(with: "/tallystick/check".utf8) == true
+      return question != nil
     }
     // Reached from within only.
     return false

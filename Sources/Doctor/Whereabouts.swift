@@ -1,3 +1,4 @@
+package import Accounts
 package import Configuration
 package import Nginx
 
@@ -7,8 +8,8 @@ package struct Whereabouts: Sendable {
   package let directive: Directive
   /// Whether `check` is asked.
   package let isGuarded: Bool
-  /// The groups of which one is needed; none for any account.
-  package let groups: [String]
+  /// Whom it admits; nil where the configuration does not say it in a way that `check` understands.
+  package let requirement: Requirement?
 }
 
 /// Finds where nginx decides about a path of a site.
@@ -29,10 +30,7 @@ package func whereabouts(
     })
   else { return nil }
   let place = site.location(for: path) ?? site.server
-  let asked = place.asks?.value ?? ""
-  let start = "/tallystick/check/"
-  let groups =
-    asked.utf8.starts(with: start.utf8)
-    ? asked.dropFirst(start.count).split(separator: ",").map(String.init) : []
-  return Whereabouts(directive: place.directive, isGuarded: place.isGuarded, groups: groups)
+  return Whereabouts(
+    directive: place.directive, isGuarded: place.isGuarded,
+    requirement: place.question?.requirement)
 }

@@ -44,7 +44,7 @@ package enum Arrival: Equatable, Sendable {
 
 extension Parameters {
   /// Whether a client without Fetch Metadata looks like a browser that shows the answer.
-  fileprivate var asksForHTML: Bool {
+  var asksForHTML: Bool {
     guard let accept = header("HTTP_ACCEPT"), let script = header("HTTP_X_REQUESTED_WITH") else {
       return false
     }

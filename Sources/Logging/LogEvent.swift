@@ -17,6 +17,8 @@ package enum LogEvent: String, Sendable {
   case passwordRefused = "password_refused"
   case sessionEnded = "session_ended"
   case sessionEvicted = "session_evicted"
+  case deviceMade = "device_made"
+  case deviceEnded = "device_ended"
   case tokenRefused = "token_refused"
   case groupRefused = "group_refused"
   case crossSite = "cross_site"

@@ -78,10 +78,11 @@ extension ServerTransaction {
   }
 
   func delete(_ account: AccountID) throws(StoreError) -> Bool {
-    // The account first and its sessions in their order: what the cascade finds is locked by then.
+    // The account first, its sessions and device tokens in their order: what the cascade finds is locked by then.
     runLater(
       "SELECT id FROM tallystick.account WHERE id = $1 FOR UPDATE", .text(account.text))
     try deleteSessions(of: account)
+    _ = try deleteDevices(of: account)
     return try run("DELETE FROM tallystick.account WHERE id = $1", .text(account.text)).changes > 0
   }
 }

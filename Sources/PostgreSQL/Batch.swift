@@ -118,6 +118,15 @@ extension BatchTransaction: StoreTransaction {
   func sessions(of account: AccountID) throws(StoreError) -> [Session] {
     throw needs(.transaction)
   }
+  func accountDevice(of digest: String) throws(StoreError) -> AccountDevice? {
+    throw needs(.transaction)
+  }
+  func devices(of account: AccountID) throws(StoreError) -> [Device] { throw needs(.transaction) }
+  func insert(_ device: Device) throws(StoreError) { throw needs(.transaction) }
+  func update(_ device: Device) throws(StoreError) { throw needs(.transaction) }
+  func delete(_ device: DeviceID) throws(StoreError) -> Bool { throw needs(.transaction) }
+  func deleteDevices(of account: AccountID) throws(StoreError) -> Int { throw needs(.transaction) }
+  func deleteDevices(endingBy time: NumericDate) throws(StoreError) { throw needs(.transaction) }
   func counter(_ key: AttemptKey) throws(StoreError) -> AttemptCounter? {
     throw needs(.transaction)
   }

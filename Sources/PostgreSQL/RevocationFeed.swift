@@ -38,6 +38,7 @@ enum RevocationFeed {
     switch revocation {
     case .session(let session): ("session", session.text)
     case .account(let account): ("account", account.text)
+    case .device(let device): ("device", device.text)
     case .anySession: ("any", "")
     }
   }

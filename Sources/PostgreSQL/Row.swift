@@ -90,9 +90,12 @@ struct Row {
     return try expected(value, column)
   }
 
+  func optionalText(_ column: Int32) throws(StoreError) -> String? {
+    unsafe try answer.value(row, column, type: TypeNumber.text, read: readText)
+  }
+
   func text(_ column: Int32) throws(StoreError) -> String {
-    try expected(
-      unsafe try answer.value(row, column, type: TypeNumber.text, read: readText), column)
+    try expected(try optionalText(column), column)
   }
 
   /// A text that was stored as bytes.

@@ -9,7 +9,7 @@ enum Schema {
   /// The statements of each step; the step at index n leads to version n + 1.
   ///
   /// A step that has been released is never changed.
-  static let migrations: [[StaticString]] = [first]
+  static let migrations: [[StaticString]] = [first, second]
 
   /// Texts are compared by their bytes, as SQLite does.
   ///
@@ -110,6 +110,25 @@ enum Schema {
       PRIMARY KEY (shard, number)
     )
     """,
+  ]
+
+  /// Step 2: device tokens.
+  private static let second: [StaticString] = [
+    """
+    CREATE TABLE tallystick.device (
+      id text COLLATE "C" PRIMARY KEY,
+      digest text COLLATE "C" NOT NULL UNIQUE, -- of the token
+      account text COLLATE "C" NOT NULL REFERENCES tallystick.account (id) ON DELETE CASCADE,
+      name text NOT NULL,
+      sites text CHECK (sites <> ''), -- with spaces between them; NULL for every site
+      is_read_only boolean NOT NULL,
+      created_at bigint NOT NULL,
+      last_used_at bigint,
+      expires_at bigint
+    )
+    """,
+    "CREATE INDEX device_of_account ON tallystick.device (account)",
+    "CREATE INDEX device_by_end ON tallystick.device (expires_at) WHERE expires_at IS NOT NULL",
   ]
 
   /// Takes a database whose tables this program knows.

@@ -13,7 +13,7 @@ import Threads
 /// locks, each with its reason: the account beside a session (`SessionTable.swift`) and known
 /// networks (`AttemptTable.swift`). Locks are taken in one order, so that transactions seldom wait
 /// for each other in a circle: account, counters (pair, network, name), sessions by identifier,
-/// feed.
+/// device tokens by identifier, feed.
 final class ServerTransaction {
   enum Mode {
     /// Reads of one moment.

@@ -6,7 +6,7 @@ package import Wire
 package enum Answer: Sendable {
   /// RFC 6749 §5.1, and the refresh token in a cookie unless it stays as it is.
   case tokens(TokensAnswer, created: Bool = false)
-  case json(JSON)
+  case json(JSON, created: Bool = false)
   /// A public document that may be cached: bytes, media type, seconds.
   case document([UInt8], type: String, maximumAge: Int)
   /// 204; with the session's cookies cleared or not.
@@ -55,9 +55,9 @@ extension Response {
           ("user", tokens.account.asUser),
         ], status: created ? 201 : 200)
       headers += tokens.cookies.map { ("Set-Cookie", $0) }
-    case .json(let value):
+    case .json(let value, let created):
       self.init(
-        status: 200,
+        status: created ? 201 : 200,
         headers: commonHeaders + [("Content-Type", "application/json; charset=utf-8")],
         body: value.encode())
     case .document(let bytes, let type, let maximumAge):

@@ -99,6 +99,9 @@ package final class Call: Sendable {
   /// Whether the request only reads.
   package var isRead: Bool { request.text("REQUEST_METHOD") == Method.get.rawValue }
 
+  /// Whether the request deletes.
+  package var isDeletion: Bool { request.text("REQUEST_METHOD") == Method.delete.rawValue }
+
   /// What follows the route's own path, without the slash; empty where nothing does.
   ///
   /// RFC 3875 §4.1.5; from the request's own path where the gateway gives no `PATH_INFO`.

@@ -1,9 +1,9 @@
 package import Accounts
 import FastCGI
 import Text
-import Wire
+package import Wire
 
-/// Whether a route takes a JSON body.
+/// Whether a route takes a JSON body with a POST.
 package enum BodyRule: Sendable {
   case none, json
 }
@@ -31,6 +31,19 @@ extension Call {
       throw .invalidRequest("The member shared is not true or false.")
     }
     return (texts, isShared)
+  }
+
+  /// The values of the members of the body, which must be exactly these.
+  ///
+  /// - Throws: `invalid_request` naming what is wrong.
+  package func values(_ names: String...) throws(Refusal) -> [JSON] {
+    let object = try bodyObject()
+    let values = names.compactMap { object[$0] }
+    guard values.count == names.count, object.members.count == names.count else {
+      throw .invalidRequest(
+        "The body must have exactly the members \(names.joined(separator: ", ")).")
+    }
+    return values
   }
 
   /// The body, which must be one JSON object.

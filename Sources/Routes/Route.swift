@@ -112,7 +112,7 @@ struct Route: Sendable {
       call.noteLimited(.crossSite, reason: "the request came from another site")
       throw .crossSite
     }
-    if body == .json { try call.requireJSON() }
+    if body == .json, method == .post { try call.requireJSON() }
   }
 
   /// The answer to a CORS preflight from an origin that the settings name, nil for the rest.

@@ -11,7 +11,7 @@ package enum Schema {
   /// The statements of each step; the step at index n leads to version n + 1.
   ///
   /// A step that has been released is never changed.
-  package static let migrations: [[String]] = [first, second, third]
+  package static let migrations: [[String]] = [first, second, third, fourth]
 
   private static let first: [String] = [
     "PRAGMA application_id = \(applicationID)",
@@ -111,6 +111,25 @@ package enum Schema {
     ) STRICT, WITHOUT ROWID
     """,
     "CREATE INDEX handover_by_end ON handover (expires_at)",
+  ]
+
+  /// Step 4: device tokens.
+  private static let fourth: [String] = [
+    """
+    CREATE TABLE device (
+      id TEXT PRIMARY KEY NOT NULL,
+      digest TEXT NOT NULL UNIQUE, -- of the token
+      account TEXT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+      name TEXT NOT NULL,
+      sites TEXT CHECK (sites <> ''), -- with spaces between them; NULL for every site
+      is_read_only INTEGER NOT NULL CHECK (is_read_only IN (0, 1)),
+      created_at INTEGER NOT NULL,
+      last_used_at INTEGER,
+      expires_at INTEGER
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX device_of_account ON device (account)",
+    "CREATE INDEX device_by_end ON device (expires_at) WHERE expires_at IS NOT NULL",
   ]
 
   /// Takes a database that this program made and knows.

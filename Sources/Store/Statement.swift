@@ -107,6 +107,11 @@ enum Value {
     return try integer(column)
   }
 
+  func optionalText(_ column: Int32) throws(StoreError) -> String? {
+    guard unsafe sqlite3_column_type(statement, column) != SQLITE_NULL else { return nil }
+    return try text(column)
+  }
+
   func text(_ column: Int32) throws(StoreError) -> String {
     guard unsafe sqlite3_column_type(statement, column) == SQLITE_TEXT else {
       throw .corrupt("column \(column) is no text")

@@ -1,6 +1,6 @@
 /// Reads the `Authorization` header.
 ///
-/// RFC 6750 §2.1, RFC 9110 §11.6.2.
+/// RFC 6750 §2.1, RFC 7617 §2, RFC 9110 §11.6.2.
 package enum Authorization {
   package enum Bearer: Equatable, Sendable {
     /// The header is empty or has another scheme.
@@ -26,6 +26,26 @@ package enum Authorization {
     while place < bytes.count, bytes[place] == UInt8(ascii: "=") { place += 1 }
     guard place == bytes.count else { return .malformed }
     return .token(header[(header.startIndex + start)...])
+  }
+
+  /// Returns the username and the password of a header with the scheme `Basic`.
+  ///
+  /// The scheme may be in upper or lower case. The first colon ends the username.
+  ///
+  /// - Parameter header: The header.
+  /// - Returns: nil for another scheme, and for credentials that are no canonical base64 or have no
+  ///   colon.
+  package static func basic(
+    _ header: ArraySlice<UInt8>
+  ) -> (username: ArraySlice<UInt8>, password: ArraySlice<UInt8>)? {
+    guard header.count > 6, header[header.startIndex + 5] == 0x20,
+      zip(header, "basic".utf8).allSatisfy({ $0 | 0x20 == $1 })
+    else { return nil }
+    let encoded = header.dropFirst(6).drop { $0 == 0x20 }
+    guard let bytes = Base64.decode(encoded),
+      let colon = bytes.firstIndex(of: UInt8(ascii: ":"))
+    else { return nil }
+    return (bytes[..<colon], bytes[(colon + 1)...])
   }
 
   private static func isBearer(_ bytes: Span<UInt8>) -> Bool {

@@ -69,8 +69,20 @@ let accountCommands = [
   change("delete", "delete it and everything that belongs to it", "deleted") { store, account in
     try store.delete(account)
   },
-  change("revoke", "sign it out everywhere", "revoked") { store, account in
-    try store.revoke(account) != nil
+  Command(
+    path: ["account", "revoke"], arguments: ["NAME"],
+    options: [Option(name: "--devices", meaning: "end its device tokens, too")],
+    summary: "sign it out everywhere"
+  ) { arguments in
+    let store = try Context.store()
+    let account = try Context.account(arguments.positional[0], in: store)
+    let endsDevices = arguments.has("--devices")
+    let isDone =
+      endsDevices
+      ? try store.revokeWithDevices(account.id) != nil : try store.revoke(account.id) != nil
+    guard isDone else { throw Refused(line: "no account \(quoted(arguments.positional[0]))") }
+    Context.note("account revoke" + (endsDevices ? " --devices" : ""), account: account)
+    printLine("revoked \(account.username)")
   },
   Command(
     path: ["account", "groups"], arguments: ["NAME", "A,B"],

@@ -34,10 +34,11 @@ let storeCommands = [
     }
     Context.note("store copy")
     printTable(
-      ["accounts", "sessions", "known_networks", "counters"],
+      ["accounts", "sessions", "devices", "known_networks", "counters"],
       [
         [
           .integer(Int64(counts.accounts)), .integer(Int64(counts.sessions)),
+          .integer(Int64(counts.devices)),
           .integer(Int64(counts.knownNetworks)), .integer(Int64(counts.counters)),
         ]
       ], asJSON: arguments.has("--json"))

@@ -52,11 +52,10 @@ private func reasons(_ place: Whereabouts?, _ name: String, _ status: Int) -> [S
   let directive = place.directive
   var lines = ["\(directive.file):\(directive.line): \(directive.text)"]
   guard place.isGuarded else { return lines + ["it is not guarded: the token makes no difference"] }
-  let groups = place.groups.joined(separator: " or ")
-  lines.append(groups.isEmpty ? "any account may see it" : "it is for the group \(groups)")
+  lines.append(place.requirement?.inWords ?? "`check` does not understand what is required")
   switch status {
   case 401: lines.append("the token does not count there: compare the audience and the issuer")
-  case 403: lines.append("\(name) is in none of its groups: tallystick account show \(name)")
+  case 403: lines.append("\(name) is none of these: tallystick account show \(name)")
   case 500...: lines.append("`check` cannot be asked or cannot decide: tallystick doctor")
   default: break
   }
@@ -79,4 +78,20 @@ private func lastLine(_ output: [UInt8], without prefix: String) -> String {
   let line =
     String(decoding: output, as: UTF8.self).split(separator: "\n").last.map(String.init) ?? ""
   return line.utf8.starts(with: prefix.utf8) ? String(line.dropFirst(prefix.count)) : line
+}
+
+extension Requirement {
+  /// Whom it admits, as a line.
+  fileprivate var inWords: String {
+    guard !alternatives.isEmpty else { return "any account may see it" }
+    return "it is for "
+      + alternatives.map { conditions in
+        conditions.map { condition in
+          switch condition {
+          case .group(let group): "the group \(group)"
+          case .account(let username): "the account \(username)"
+          }
+        }.joined(separator: " and ")
+      }.joined(separator: ", or for ")
+  }
 }

@@ -14,8 +14,9 @@ import Wire
 hideMemory()
 
 let commands =
-  setupCommands + initCommands + accountCommands + sessionCommands + banCommands + keyCommands
-  + tokenCommands + configCommands + storeCommands + backupCommands + doctorCommands + tryCommands
+  setupCommands + initCommands + accountCommands + sessionCommands + deviceCommands + banCommands
+  + keyCommands + tokenCommands + configCommands + storeCommands + backupCommands
+  + doctorCommands + tryCommands
 
 var words = Array(CommandLine.arguments.dropFirst())
 if words.isEmpty || words[0] == "--help" || words[0] == "help" {

@@ -12,7 +12,7 @@ import Testing
 import Token
 
 /// A state directory, its responder, and one account with a session.
-private final class Host {
+final class Host {
   let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
     "tallystick-auth-request-\(UUID().uuidString)")
   let keys: KeyStore
@@ -46,8 +46,8 @@ private final class Host {
     responder = AuthRequestResponder(
       settings: settings, keys: keys, store: store,
       log: Log(program: "check", level: .error)
-    ) { call, credential, accountSession in
-      let permit = try call.permit(credential, accountSession)
+    ) { call, credential, holder in
+      let permit = try call.permit(credential, holder)
       try call.require(permit.account)
       return permit
     }
@@ -192,7 +192,7 @@ private final class Host {
     let (session, token) = try host.rotated()
     #expect(try host.store.accountSession(of: session)?.session.confirmed == 1)
     #expect(host.check(token).status == 204)
-    host.responder.confirmer.flush()
+    host.responder.lateWriter.flush()
     #expect(try host.store.accountSession(of: session)?.session.confirmed == 2)
   }
 
@@ -203,7 +203,7 @@ private final class Host {
     let lock = unsafe open(host.settings.database + ".lock", O_RDWR)
     #expect(flock(lock, LOCK_EX) == 0)
     #expect(host.check(token).status == 204)
-    host.responder.confirmer.flush()
+    host.responder.lateWriter.flush()
     #expect(try host.store.accountSession(of: session)?.session.confirmed == 1)
     #expect(host.check(token).status == 204)
     close(lock)
@@ -215,7 +215,7 @@ private final class Host {
     let forgetful = AuthRequestResponder(
       settings: host.settings, keys: host.keys, store: host.store,
       log: Log(program: "check", level: .error), remembers: false
-    ) { call, credential, accountSession in try call.permit(credential, accountSession) }
+    ) { call, credential, holder in try call.permit(credential, holder) }
     let request = Request(
       parameters: Parameters([("HTTP_AUTHORIZATION", "Bearer \(token)")]))
     #expect(forgetful.respond(to: request, at: host.now).status == 204)
@@ -263,11 +263,11 @@ private final class Host {
 }
 
 extension AuthRequestResponder {
-  fileprivate func respond(to request: Request, at time: NumericDate) -> EncodedResponse {
+  func respond(to request: Request, at time: NumericDate) -> EncodedResponse {
     respond(to: [request], at: time).first ?? Response(status: 599).encoded()
   }
 }
 
 extension EncodedResponse {
-  fileprivate var text: String { String(decoding: bytes, as: UTF8.self) }
+  var text: String { String(decoding: bytes, as: UTF8.self) }
 }

@@ -1,3 +1,4 @@
+import Accounts
 import Configuration
 import Foundation
 import Nginx
@@ -105,6 +106,15 @@ private let mistakes = [
     #"  location ~ "^/private/[a-z]+\.(?:css|js)$" { root /srv; }"#),
   Mistake(
     "asks nobody", example, "  include tallystick/server/check.conf;", "", at: "auth_request"),
+  Mistake(
+    "requirement", example, "auth_request /tallystick/check/staff;",
+    "auth_request /tallystick/check/staff//ops;"),
+  Mistake(
+    "requirement", example, "auth_request /tallystick/check/staff;",
+    "auth_request /tallystick/check/;"),
+  Mistake(
+    "requirement", example, "auth_request /tallystick/check/staff;",
+    "auth_request /tallystick/check-devices/user:Alice;"),
   Mistake(
     "merge_slashes", "tallystick/server/hygiene.conf", "merge_slashes on;", "merge_slashes off;"),
   Mistake(
@@ -251,6 +261,57 @@ private let mistakes = [
     files[file] = files[file]?.replacingOccurrences(
       of: "root /srv;", with: "root /srv; auth_request off;")
     #expect(try findings(in: files) == [])
+  }
+
+  @Test(arguments: [
+    ("check", "check/ops/x", []), ("check/staff", "check/staff/ops", []),
+    ("check/staff", "check/user:alice/staff", []), ("check/staff,ops", "check/ops", []),
+    ("check-devices", "check-devices/staff", []), ("check-devices", "check", []),
+    ("check/staff", "check", ["weaker"]), ("check/staff", "check/staff,ops", ["weaker"]),
+    ("check/staff/ops", "check/staff", ["weaker"]), ("check/staff", "check/user:alice", ["weaker"]),
+    ("check", "check-devices", ["weaker"]), ("check/staff", "check-devices/staff/ops", ["weaker"]),
+  ])
+  func `notes a nested location that admits more than the one around it`(
+    outer: String, inner: String, found: [String]
+  ) throws {
+    var files = shipped
+    let file = "/etc/nginx/sites/second.conf"
+    let nested = """
+        location /nested/ {
+          auth_request /tallystick/\(outer);
+          include tallystick/location/guarded.conf;
+          location /nested/inner/ { auth_request /tallystick/\(inner); root /srv; }
+        }
+      """
+    files[file] = shipped[file]?.replacingOccurrences(
+      of: "  charset utf-8;", with: "  charset utf-8;\n" + nested)
+    let notes = try findings(in: files)
+    #expect(notes.map(\.check) == found && notes.allSatisfy(\.isNote))
+  }
+
+  @Test func `knows what is asked of check, and of nobody else`() {
+    func asked(_ path: String) -> (String?, Bool)? {
+      Question(path).map { question in
+        (
+          question.requirement.map { requirement in
+            requirement.alternatives.map { $0.map(\.description).joined(separator: "/") }
+              .joined(separator: ",")
+          }, question.admitsDevices
+        )
+      }
+    }
+    for (path, requirement, admitsDevices) in [
+      ("/tallystick/check", "", false), ("/tallystick/check-devices", "", true),
+      ("/tallystick/check/staff,ops/user:a@b.c", "staff,ops/user:a@b.c", false),
+      ("/tallystick/check-devices/staff", "staff", true), ("/tallystick/check/", nil, false),
+      ("/tallystick/check/Staff", nil, false), ("/tallystick/check-devices/", nil, true),
+    ] {
+      let found = asked(path)
+      #expect(found?.0 == requirement && found?.1 == admitsDevices, "\(path)")
+    }
+    for path in ["off", "/auth", "/tallystick/checks", "/tallystick/check-device", "/tallystick"] {
+      #expect(asked(path) == nil, "\(path)")
+    }
   }
 
   @Test(arguments: [

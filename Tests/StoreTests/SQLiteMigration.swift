@@ -81,3 +81,35 @@ import Testing
     #expect(try store.secondsBanned(attempt, at: now) == 3_600)
   }
 }
+
+/// T203: a database that the program of step 3 made gets its table of device tokens.
+@Suite struct `A database of step 3` {
+  @Test func `keeps what it has, and takes device tokens`() throws {
+    let scratch = try Scratch()
+    let (account, session) = (newAccountID(), newSessionID())
+    let statements = Schema.migrations[..<3].flatMap { $0 }.joined(separator: ";\n")
+    try sql(
+      scratch.database,
+      """
+      PRAGMA journal_mode = WAL;
+      \(statements);
+      PRAGMA user_version = 3;
+      INSERT INTO account VALUES ('\(account)', 'alice', 'staff', 3, 0, 1700000000, 'hash');
+      INSERT INTO session VALUES ('\(session)', '\(account)', 3, 7, 6, 1700000100, 1700000200,
+        1700000000, 1700000200, 4000000000, '192.0.2.1', 'Tester', 1, 1700000200, 1700000000, NULL);
+      """)
+    #expect(throws: StoreError.schema(found: 3, known: known)) {
+      try SQLiteStore(at: scratch.database)
+    }
+    try SQLiteStore.migrate(at: scratch.database)
+    let store = try SQLiteStore(at: scratch.database)
+    let found = try #require(try store.accountSession(of: session))
+    #expect(found.session.generation == 7 && found.account.version == 3)
+    let bench = Bench(store, in: scratch)
+    let device = try newDevice(of: found.account)
+    #expect(try store.make(device) == .made)
+    #expect(try bench.device(device)?.device == device)
+    #expect(
+      try sql(scratch.database, "PRAGMA user_version; PRAGMA integrity_check") == "\(known)\nok")
+  }
+}

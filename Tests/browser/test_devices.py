@@ -1,8 +1,9 @@
-"""Device tokens on the account page: made, seen once, ended.
+"""Device tokens on the account page: made, seen once, ended. The programs are the real ones.
 
-The route is answered by the test, as the contract has it.
+A refusal is answered by the test where the programs give it only in a case that lasts.
 """
 
+import base64
 import json
 import re
 import time
@@ -12,45 +13,48 @@ from conftest import PASSWORD
 from fault_proxy import Fault
 from playwright.sync_api import expect
 
-TOKEN = "ts_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKL"
+TOKEN = re.compile(r"ts_[0-9A-Za-z]{49}")
 HOUR, DAY = 3600, 86400
 
 
 class Devices:
-    """Answers /auth/devices."""
+    """The device tokens of the account. `refuse` answers changes in the place of the programs."""
 
-    def __init__(self, stack):
-        self.stack, self.there, self.refuse = stack, [], []
+    def __init__(self, stack, person):
+        self.stack, self.name, self.refuse = stack, person.register(), []
         stack.proxy.plan = self.plan
 
-    def add(self, name, **values):
-        now = int(time.time())
-        self.there.append({
-            "id": f"d{len(self.there)}".ljust(26, "a"), "name": name, "sites": None, "read_only": False,
-            "created_at": now + len(self.there), "last_used_at": None, "expires_at": None} | values)
-        return self.there[-1]
+    def origin(self, host):
+        return f"https://{host}.localhost:{self.stack.site.port}"
 
     def plan(self, request):
-        if not request.path.startswith("/auth/devices"):
-            return None
-        if self.refuse and request.method != "GET":
+        if self.refuse and request.path.startswith("/auth/devices") and request.method != "GET":
             return Fault(instead=self.refuse.pop(0))
-        if request.method == "GET":
-            return Fault(instead=(200, {}, {"devices": self.there}))
-        if request.method == "POST":
-            asked = json.loads(request.body)
-            life = asked.pop("expires_in")
-            made = self.add(**asked, expires_at=life and int(time.time()) + life)
-            return Fault(instead=(201, {}, made | {"token": TOKEN}))
-        before = len(self.there)
-        self.there = [each for each in self.there if each["id"] != request.path.rsplit("/", 1)[1]]
-        if len(self.there) == before:
-            return Fault(instead=refusal(404, "not_found"))
-        return Fault(instead=(204, {}, b""))
+        return None
+
+    def add(self, name, *options, last_used_at=None):
+        """One more, made by the administrator; each is a second older than the one after it."""
+        sites = {"TALLYSTICK_SITES": f"https://*.localhost:{self.stack.site.port}"}
+        (made,) = json.loads(self.stack.site.admin("device", "add", self.name, name, *options, "--json", env=sites))
+        with self.stack.site.database() as opened:
+            opened.execute("UPDATE device SET created_at = created_at - 1 WHERE account = (SELECT id FROM account WHERE username = ?)", (self.name,))
+            opened.execute("UPDATE device SET last_used_at = ? WHERE id = ?", (last_used_at, made["id"]))
+        return made
+
+    @property
+    def there(self):
+        return json.loads(self.stack.site.admin("device", "list", self.name, "--json"))
 
     @property
     def asked(self):
         return [json.loads(each.body) for each in self.stack.proxy.of("/auth/devices", "POST")]
+
+    def opens(self, token, host="site"):
+        """Whether a program that has the token gets into the folder of the example."""
+        basic = base64.b64encode(f"{self.name}:{token}".encode()).decode()
+        answer = self.stack.site.at(f"{host}.localhost", "/dav/", headers={"Authorization": f"Basic {basic}"})
+        assert answer.status_code in (200, 401)
+        return answer.status_code == 200
 
 
 def refusal(status, code):
@@ -58,8 +62,8 @@ def refusal(status, code):
 
 
 @pytest.fixture
-def devices(stack):
-    return Devices(stack)
+def devices(stack, person):
+    return Devices(stack, person)
 
 
 @pytest.fixture
@@ -84,17 +88,17 @@ def fill(page, name="git on the laptop", sites="", life="90", read_only=False):
 
 
 def test_the_list_says_what_each_may_and_when_it_was_used(devices, account):
-    now = time.time()
-    devices.add("feeds", sites=["https://feeds.example.test", "https://news.test:8443"], read_only=True)
-    devices.add("git", last_used_at=int(now) - 600, expires_at=int(now) + 90 * DAY)
-    devices.add("phone", last_used_at=int(now) - 3 * DAY, expires_at=int(now) + 20 * HOUR)
+    now, port = time.time(), devices.stack.site.port
+    devices.add("feeds", "--sites", f"{devices.origin('site')},{devices.origin('other')}", "--read-only")
+    devices.add("git", "--expires-in", "90d", last_used_at=int(now) - 600)
+    devices.add("phone", "--expires-in", "20h", last_used_at=int(now) - 3 * DAY)
     page = account()
     rows = page.locator("#devices li")
     expect(rows).to_have_count(3)
     assert [each.replace("\n\n", ": ") for each in rows.locator("div").all_inner_texts()] == [
         "phone: Last used 3 days ago · every site · ends in 20 hours",
         "git: Last used within the last hour · every site · ends in 3 months",
-        "feeds: Never used · feeds.example.test, news.test:8443 · may only read · does not end by itself",
+        f"feeds: Never used · site.localhost:{port}, other.localhost:{port} · may only read · does not end by itself",
     ]
     expect(rows.nth(1).locator("button")).to_have_accessible_name("End the token git")
 
@@ -113,26 +117,30 @@ def test_a_token_is_made_shown_once_and_copied(devices, account, person):
     page = account()
     expect(page.locator("#devices")).to_have_text("You have none.")
     person.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=person.url)
-    fill(page, "calendar ", "https://dav.test/, https://cal.test:8443 https://dav.test", "30", read_only=True)
+    here, other = devices.origin("site"), devices.origin("other")
+    fill(page, "calendar ", f"{here}/, {other} {here}", "30", read_only=True)
     expect(page.locator("#made-token")).to_have_text(TOKEN)
-    assert devices.asked == [{"name": "calendar", "sites": ["https://dav.test", "https://cal.test:8443"],
-                              "read_only": True, "expires_in": 30 * DAY}]
+    token = page.locator("#made-token").inner_text()
+    assert devices.asked == [{"name": "calendar", "sites": [here, other], "read_only": True, "expires_in": 30 * DAY}]
+    assert devices.opens(token)
     expect(page.locator("#made-text")).to_contain_text(f"username {person.name}")
     expect(page.locator("#devices li")).to_have_count(1)
     expect(page.locator("#made-copy")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("#devices-said")).to_have_text("Copied.")
-    assert page.evaluate("navigator.clipboard.readText()") == TOKEN
+    assert page.evaluate("navigator.clipboard.readText()") == token
     page.click("#made-done")
     expect(page.locator("#made")).not_to_be_visible()
     expect(page.locator("#devices-title")).to_be_focused()
-    assert TOKEN not in page.content()
+    assert "ts_" not in page.content()
     fill(page, "second", life="")
     expect(page.locator("#made-token")).to_have_text(TOKEN)
+    assert page.locator("#made-token").inner_text() != token
     assert devices.asked[1] == {"name": "second", "sites": None, "read_only": False, "expires_in": None}
     page.reload()
     expect(page.locator("#devices li")).to_have_count(2)
-    assert TOKEN not in page.content()
+    assert "ts_" not in page.content()
+    expect(page.locator("#devices li").nth(1)).to_contain_text("Last used within the last hour")
 
 
 def test_a_token_that_cannot_be_copied_is_marked(account):
@@ -141,7 +149,7 @@ def test_a_token_that_cannot_be_copied_is_marked(account):
     page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error()); }")
     page.click("#made-copy")
     expect(page.locator("#devices-said")).to_contain_text("could not be copied")
-    assert page.evaluate("getSelection().toString()") == TOKEN
+    assert page.evaluate("getSelection().toString()") == page.locator("#made-token").inner_text()
 
 
 def test_a_token_is_gone_when_the_page_is_left(account):
@@ -150,7 +158,7 @@ def test_a_token_is_gone_when_the_page_is_left(account):
     fill(page)
     expect(page.locator("#made-token")).to_have_text(TOKEN)
     page.evaluate("dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }))")
-    assert TOKEN not in page.content()
+    assert "ts_" not in page.content()
 
 
 def test_what_is_no_name_and_no_site_is_said_before_anything_is_sent(devices, account):
@@ -167,17 +175,21 @@ def test_what_is_no_name_and_no_site_is_said_before_anything_is_sent(devices, ac
         expect(page.locator(focus)).to_be_focused()
         expect(page.locator(focus)).to_have_attribute("aria-invalid", "true")
     assert devices.asked == []
-    for status, code, words in [(400, "invalid_request", "did not understand"), (503, "temporarily_unavailable", "busy"),
-                                (403, "unknown_site", "does not know this site")]:
+    for status, code, words in [(400, "invalid_request", "did not understand"), (503, "temporarily_unavailable", "busy")]:
         devices.refuse = [refusal(status, code)]
         fill(page)
         expect(page.locator("#device-problem")).to_contain_text(words)
         expect(page.locator("#device-name")).to_have_value("git on the laptop")  # nothing is lost
+    for sites, name, words in [("https://elsewhere.test", "git", "does not know this site"), ("", "a\u202eb", "did not understand")]:
+        fill(page, name, sites)
+        expect(page.locator("#device-problem")).to_contain_text(words)
+        expect(page.locator("#device-name")).to_have_value(name)
+    assert devices.there == []
 
 
 def test_an_old_login_is_asked_for_again_in_place(stack, devices, account, person):
     page = account()
-    devices.refuse = [refusal(403, "login_required")]
+    stack.site.back_in_time(601)
     fill(page)
     expect(page.locator("#again")).to_be_visible()
     expect(page.locator("#again-password")).to_be_focused()
@@ -199,8 +211,8 @@ def test_an_old_login_is_asked_for_again_in_place(stack, devices, account, perso
 
 def test_whoever_does_not_say_the_password_makes_nothing(devices, account):
     page = account()
+    devices.stack.site.back_in_time(601)
     for leave in (lambda: page.click("#again-cancel"), lambda: page.keyboard.press("Escape")):
-        devices.refuse = [refusal(403, "login_required")]
         fill(page)
         expect(page.locator("#again-password")).to_be_focused()
         page.keyboard.type("half a pass")
@@ -223,46 +235,38 @@ def test_the_password_is_asked_for_once_and_not_in_circles(devices, account):
     expect(page.locator("#again")).not_to_be_visible()
 
 
-def test_the_second_login_stays_one_of_a_shared_computer(stack, devices, account):
-    """What the server says of the session's end tells which it is; until that is known, it counts as shared."""
-    page = account()
-    now = int(time.time())
-    session = {"id": "s" * 26, "current": True, "created_at": now, "last_used_at": now, "expires_at": now + 900,
-               "address": "", "user_agent": ""}
-    plan = devices.plan
-    for life, shared in ((900, True), (7 * DAY, False)):
-        session["expires_at"] = now + life
-
-        def answer(request):
-            if request.path == "/auth/sessions":
-                return Fault(instead=(200, {}, {"sessions": [session]}))
-            # The programs of today do not know the member yet.
-            if request.path == "/auth/login":
-                return Fault(instead=refusal(401, "invalid_credentials"))
-            return plan(request)
-        stack.proxy.plan = answer
-        page.reload()
-        expect(page.locator("#sessions .session")).to_have_count(1)
-        devices.refuse = [refusal(403, "login_required")]
-        fill(page)
-        stack.proxy.clear()
-        page.fill("#again-password", "x")
-        page.keyboard.press("Enter")
-        expect(page.locator("#again-problem")).to_have_text("The password is wrong.")
-        (sent,) = stack.proxy.of("/auth/login")
-        assert json.loads(sent.body).get("shared") == (True if shared else None)
+@pytest.mark.parametrize("shared", [True, False])
+def test_the_second_login_stays_one_of_a_shared_computer(stack, devices, person, shared):
+    """What the server says of the session's end tells which it is."""
+    page = person.page("/")
+    page.locator("#shared").set_checked(shared)
+    person.fill_sign_in(page)
+    expect(page.locator("#sessions .session")).to_have_count(2)  # and the one that made the account
+    stack.site.back_in_time(601)
+    fill(page)
+    stack.proxy.clear()
+    page.fill("#again-password", PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.locator("#made-token")).to_have_text(TOKEN)
+    (sent,) = stack.proxy.of("/auth/login")
+    assert json.loads(sent.body).get("shared") == (True if shared else None)
+    cookies = [each for each in person.cookies() if each["expires"] == -1]
+    assert len(cookies) == shared
 
 
-def test_a_token_is_ended(devices, account):
-    for name in ("git", "feeds", "phone"):
-        devices.add(name)
+def test_a_token_is_ended(stack, devices, account):
+    made = {name: devices.add(name)["token"] for name in ("git", "feeds", "phone")}
+    assert all(devices.opens(token) for token in made.values())
     page = account()
     rows = page.locator("#devices li")
     rows.nth(1).locator("button").click()
     expect(rows).to_have_count(2)
     expect(page.locator("#devices-said")).to_have_text("The token feeds has ended.")
+    assert [name for name, token in made.items() if devices.opens(token)] == ["git", "phone"]
     expect(page.get_by_role("button", name="End the token git")).to_be_focused()
-    devices.there = []  # ended elsewhere
+    for each in devices.there:  # ended elsewhere
+        if each["name"] == "git":
+            stack.site.admin("device", "end", each["id"])
     page.keyboard.press("Enter")
     expect(page.locator("#devices-said")).to_have_text("That token had already ended.")
     expect(page.get_by_role("button", name="End the token phone")).to_be_focused()

@@ -40,6 +40,7 @@ def login(password="PASSWORD", name="alice", **more):
 
 
 CROSS = (("Sec-Fetch-Site", "cross-site"),)
+DEVICE = {"name": "git", "sites": None, "read_only": False, "expires_in": None}
 CHANGE = {"current_password": "PASSWORD", "new_password": "another fine phrase"}
 ERRORS = [
     Row(400, "invalid_request", "login", "POST", b"not JSON"),
@@ -51,27 +52,33 @@ ERRORS = [
     Row(400, "invalid_request", "register", "POST", login(name="zoe", role="admin", id=1, token_version=99, disabled=False)),
     Row(400, "invalid_request", "password", "POST", {"new_password": "another fine phrase"}, credential="good"),
     Row(400, "invalid_request", "password", "POST", CHANGE | {"new_password": "PASSWORD"}, credential="good"),
+    Row(400, "invalid_request", "devices", "POST", {"name": "git"}, credential="good"),
+    Row(400, "invalid_request", "devices", "POST", DEVICE | {"sites": []}, credential="good"),
+    Row(400, "invalid_request", "devices", "POST", DEVICE | {"expires_in": "60"}, credential="good"),
     Row(401, "invalid_credentials", "login", "POST", login("not the password")),
     Row(401, "invalid_credentials", "login", "POST", login(name="nobody-at-all")),
     Row(401, "invalid_credentials", "password", "POST", CHANGE | {"current_password": "not the one"}, credential="good"),
     *(Row(401, "invalid_token", program, method, body, credential=credential)
-      for program, method, body in (("me", "GET", None), ("sessions", "GET", None), ("revoke", "POST", None), ("password", "POST", CHANGE))
+      for program, method, body in (("me", "GET", None), ("sessions", "GET", None), ("devices", "GET", None), ("devices", "POST", DEVICE), ("revoke", "POST", None), ("password", "POST", CHANGE))
       for credential in ("", "bad")),
-    Row(401, "invalid_token", "sessions", "DELETE", below=UNKNOWN),
+    *(Row(401, "invalid_token", program, "DELETE", below=UNKNOWN) for program in ("sessions", "devices")),
     Row(401, "invalid_token", "refresh", "POST"),
     Row(401, "invalid_token", "refresh", "POST", credential="good"),
     Row(401, "invalid_token", "refresh", "POST", headers=(("Cookie", "__Secure-refresh=x.y.z"),)),
     Row(403, "cross_site", "login", "POST", login(), CROSS),
     Row(403, "cross_site", "register", "POST", login(name="zoe"), CROSS),
     Row(403, "cross_site", "password", "POST", CHANGE, CROSS, "good"),
-    Row(403, "cross_site", "sessions", "DELETE", headers=CROSS, credential="good", below=UNKNOWN),
+    *(Row(403, "cross_site", program, "DELETE", headers=CROSS, credential="good", below=UNKNOWN) for program in ("sessions", "devices")),
+    Row(403, "cross_site", "devices", "POST", DEVICE, CROSS, "good"),
+    Row(403, "unknown_site", "devices", "POST", DEVICE | {"sites": ["https://evil.test"]}, credential="good"),
     *(Row(403, "cross_site", program, "POST", headers=CROSS, credential="good") for program in ("refresh", "logout", "revoke")),
-    Row(404, "not_found", "sessions", "DELETE", credential="good", below=UNKNOWN),
+    *(Row(404, "not_found", program, "DELETE", credential="good", below=UNKNOWN) for program in ("sessions", "devices")),
     *(Row(405, "method_not_allowed", program, "GET") for program in ("register", "login", "refresh", "logout", "revoke", "password")),
     *(Row(405, "method_not_allowed", program, "POST") for program in ("me", "sessions", "jwks", "health")),
     Row(409, "username_taken", "register", "POST", login()),
     Row(409, "username_taken", "register", "POST", login(name="ALICE")),
-    *(Row(413, "too_large", program, "POST", b" " * 16385) for program in ("register", "login")),
+    *(Row(405, "method_not_allowed", "devices", method) for method in ("PUT", "DELETE")),
+    *(Row(413, "too_large", program, "POST", b" " * 16385) for program in ("register", "login", "devices")),
     *(Row(415, "unsupported_media_type", "login", "POST", login(), media_type=text)
       for text in ("text/plain", "application/x-www-form-urlencoded", "application/json; charset=utf-16")),
     Row(422, "weak_password", "register", "POST", login("short", "zoe")),

@@ -7,7 +7,7 @@ import subprocess
 from stores import database
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-ROUTES = "register login refresh logout revoke password me sessions jwks health handover enter land check".split()
+ROUTES = "register login refresh logout revoke password me sessions jwks health devices handover enter land check".split()
 COOKIE = "__Secure-refresh"
 COMPANION = "__Host-refresh-binding"
 # Variables of the tests. The programs refuse a name with this prefix that is no setting of theirs.

@@ -205,7 +205,8 @@ def test_the_manual_page_of_the_settings_has_those_that_are_in_force(tree):
 @pytest.mark.parametrize("words, offered", [
     ("", {"account", "session", "key", "doctor", "setup", "--help"}), ("acc", {"account"}),
     ("account ", {"add", "list", "revoke"}), ("account add --", {"--groups", "--help"}),
-    ("session list bob --", {"--json", "--help"}), ("key rotate --al", {"--algorithm"}), ("nothing ", set()),
+    ("session list bob --", {"--json", "--help"}),
+    ("device ", {"add", "list", "end"}), ("device add --", {"--sites", "--read-only", "--expires-in"}), ("account revoke --", {"--devices"}), ("key rotate --al", {"--algorithm"}), ("nothing ", set()),
 ])
 def test_bash_completes_commands_and_options(tree, words, offered):
     script = (f"source {tree}/usr/share/bash-completion/completions/tallystick; COMP_WORDS=(tallystick {words} ); "

@@ -90,7 +90,7 @@ def test_every_program_of_its_table_exists():
     table = README.split("## Two commands")[0]
     for name in re.findall(r"^\| `([a-z]+)` \|", table, re.M):
         assert (ROOT / "Sources" / name / "main.swift").exists()
-    assert table.count("\n| `") == 15
+    assert table.count("\n| `") == 16
 
 
 def sources():

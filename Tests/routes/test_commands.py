@@ -16,6 +16,7 @@ LISTS = {
     "account list": {"username", "id", "groups", "token_version", "disabled", "created_at"},
     "account show alice": {"username", "id", "groups", "token_version", "disabled", "created_at"},
     "session list alice": {"id", "generation", "created_at", "last_used_at", "expires_at", "address", "user_agent"},
+    "device list alice": {"id", "name", "sites", "read_only", "created_at", "last_used_at", "expires_at"},
     "ban list": {"scope", "name", "network", "failures", "until"},
     "key list": {"kid", "alg", "status", "created_at"},
     "config show": {"variable", "value"},
@@ -24,7 +25,7 @@ LISTS = {
 NEED_STATE = [
     "ban list", "ban lift --all", "account add zoe", "account list", "account show alice", "account passwd alice",
     "account disable alice", "account enable alice", "account delete alice", "account groups alice staff", "account revoke alice",
-    "session list alice", f"session end {'a' * 26}", "session prune", "key list", "key rotate", "key retire", "token issue alice",
+    "session list alice", f"session end {'a' * 26}", "session prune", "device add alice git", "device list alice", f"device end {'a' * 26}", "key list", "key rotate", "key retire", "token issue alice",
     "token verify", "config check",
 ]
 
@@ -43,6 +44,7 @@ def is_one_line(done, status):
 @pytest.mark.parametrize("command", LISTS)
 def test_what_is_listed_is_listed_as_json_too(server, command):
     server.register()
+    server.admin("device", "add", "alice", "git")
     for _ in range(5):
         server.login(password="not the password")
     rows = json.loads(server.admin(*command.split(), "--json").stdout)
@@ -182,7 +184,7 @@ def test_init_brings_a_database_of_step_1_up_to_date_T203(server):
     server.stop()
     with server.database() as opened:
         (newest,) = opened.execute("PRAGMA user_version").fetchone()
-        for statement in ("DROP INDEX session_shared", "DROP TABLE handover"):
+        for statement in ("DROP INDEX session_shared", "DROP TABLE handover", "DROP TABLE device"):
             opened.execute(statement)
         for table, column in (("session", "shared_lifetime"), ("session", "sent_at"), ("session", "bound_from"), ("attempt", "in_a_row"), ("attempt", "last_failed_at")):
             opened.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
@@ -205,6 +207,7 @@ def test_help_is_help_at_every_level(server):
 COMMANDS = [
     "init", "ban list", "ban lift", "account add", "account list", "account show", "account passwd", "account disable",
     "account enable", "account delete", "account groups", "account revoke", "session list", "session end", "session prune",
+    "device add", "device list", "device end",
     "key list", "key rotate", "key retire", "token issue", "token verify", "config show", "config check",
 ]
 

@@ -89,7 +89,7 @@ def test_nothing_goes_past_the_guard_in_a_guarded_location(fresh):
             answer = page["args"][-1]
             assert re.fullmatch(r"\$tallystick_\w+_answer", answer) or answer.startswith("@tallystick_") and page["args"][-2] == "="
             assert page["args"][0] != "401" or answer in ("@tallystick_enter", "@tallystick_unauthorized")
-    assert guarded == 11
+    assert guarded == 12
 
 
 def test_an_answer_in_place_of_a_refusal_is_one_of_the_gates_own(fresh):
@@ -157,7 +157,7 @@ def test_no_alias_can_be_left(fresh):
 
 def test_the_location_that_asks_is_closed_on_every_side(fresh):
     """T211."""
-    found = 0
+    found = devices = 0
     for location, _ in walk(tree(fresh.dir / "nginx/nginx.conf")):
         if location["directive"] != "location" or not named(location["block"], "fastcgi_pass"):
             continue
@@ -177,12 +177,18 @@ def test_the_location_that_asks_is_closed_on_every_side(fresh):
         params = {param["args"][0]: param["args"][1] for param in named(block, "fastcgi_param")}
         assert params["CONTENT_LENGTH"] == params["QUERY_STRING"] == ""
         # Beside the credentials, what a client sends can only take away (contract, section 5).
-        assert {value for value in params.values() if "$http_" in value} == {
+        headers = {
             "$http_authorization", "$http_origin", "$http_referer", "$http_upgrade",
             "$http_sec_fetch_site", "$http_sec_fetch_mode", "$http_sec_fetch_dest"}
+        if params.get("AUTH_DEVICES") == "on":
+            devices += 1
+            headers |= {
+                "$http_x_tallystick_device", "$http_accept", "$http_x_requested_with",
+                "$http_x_http_method_override", "$http_x_http_method", "$http_x_method_override"}
+        assert {value for value in params.values() if "$http_" in value} == headers
         assert params["HTTP_COOKIE"] == "$tallystick_site_cookies" and params["HTTP_HOST"] == ""
         assert not {"REQUEST_URI", "DOCUMENT_URI"} & set(params)
-    assert found == 8
+    assert found == 16 and devices == 8
 
 
 def test_the_routes_are_given_one_cookie_path_and_one_cookie(fresh):
@@ -204,7 +210,7 @@ def test_the_routes_are_given_one_cookie_path_and_one_cookie(fresh):
         if "HTTP_COOKIE" in params:
             cookies.append((name, location["args"]))
     # The routes; and on each of three sites of pages: land, signout, enter.
-    assert len(passing) == 12 + 3 * 3
+    assert len(passing) == 14 + 3 * 3
     assert set(paths) == {"register", "login", "refresh", "logout", "revoke", "password"}
     assert set(paths.values()) == {"/auth/refresh"}
     of_sites = [("land", ["=", "/tallystick/land"]), ("enter", ["=", "/tallystick/signout"]), ("enter", ["@tallystick_enter"])]
@@ -288,7 +294,7 @@ def test_the_sockets_are_for_the_programs_and_nginx(fresh):
     assert run.stat().st_mode & 0o007 == 0
     sockets = list(run.glob("*.sock"))
     # The programs, and the two applications of the example.
-    assert len(sockets) == len(ROUTES) + 2
+    assert len(sockets) == len(ROUTES) + 3
     for socket in sockets:
         assert socket.is_socket() and socket.stat().st_mode & 0o777 == 0o660
         assert socket.stat().st_gid == run.stat().st_gid

@@ -1,9 +1,10 @@
-"""Section C of the checks on every guard snippet, with a bearer token and a gate cookie, over HTTP/1.1 and HTTP/2.
+"""Section C of the checks on every guard snippet, with each kind of credential, over HTTP/1.1 and HTTP/2.
 
 What the tests of `check` ask of location/guard.conf (test_check.py, test_identity.py, test_paths.py) is
 asked here of each way to guard something: files, proxies, FastCGI, a whole server, another machine.
 """
 
+import base64
 import concurrent.futures
 import dataclasses
 import hashlib
@@ -82,6 +83,28 @@ location /fastcgi/ {
   include tallystick/location/large-bodies.conf;
   fastcgi_pass unix:DIR/run/guards.sock;
 }
+location /devices/ {
+  include tallystick/location/guard-devices.conf;
+  include tallystick/location/proxy.conf;
+  include tallystick/location/identity-to-proxy.conf;
+  client_max_body_size 2m;
+  proxy_pass http://example_application;
+}
+location /app-and-devices/ {
+  auth_request /tallystick/check-devices;
+  include tallystick/location/guarded-pages.conf;
+  include tallystick/location/fastcgi.conf;
+  include tallystick/location/identity-to-fastcgi.conf;
+  include tallystick/location/large-bodies.conf;
+  fastcgi_pass unix:DIR/run/guards.sock;
+}
+location /staff/devices/ {
+  auth_request /tallystick/check-devices/staff;
+  include tallystick/location/guarded.conf;
+  include tallystick/location/proxy.conf;
+  include tallystick/location/identity-to-proxy.conf;
+  proxy_pass http://example_application;
+}
 location /staff/api/ {
   auth_request /tallystick/check/staff;
   include tallystick/location/guarded.conf;
@@ -116,6 +139,8 @@ include tallystick/location/identity-to-proxy.conf;
 client_max_body_size 2m;
 location / { proxy_pass http://example_application; }
 location /staff/pages/ { auth_request /tallystick/check/staff; proxy_pass http://example_application; }
+location /devices/ { auth_request /tallystick/check-devices; proxy_pass http://example_application; }
+location /staff/devices/ { auth_request /tallystick/check-devices/staff; proxy_pass http://example_application; }
 location /open/ {
   include tallystick/location/open.conf;
   include tallystick/location/proxy.conf;
@@ -134,7 +159,9 @@ location {path}/ {{
 }}""" for path, guard in {
     "/api": "include tallystick/location/guard.conf;", "/pages": "include tallystick/location/guard-pages.conf;",
     "/staff/api": "auth_request /tallystick/check/staff; include tallystick/location/guarded.conf;",
-    "/staff/pages": "auth_request /tallystick/check/staff; include tallystick/location/guarded-pages.conf;"}.items()) + """
+    "/staff/pages": "auth_request /tallystick/check/staff; include tallystick/location/guarded-pages.conf;",
+    "/devices": "include tallystick/location/guard-devices.conf;",
+    "/staff/devices": "auth_request /tallystick/check-devices/staff; include tallystick/location/guarded.conf;"}.items()) + """
 location /open/ {
   include tallystick/location/open.conf;
   include tallystick/location/proxy.conf;
@@ -151,6 +178,7 @@ class Guard:
     host: str
     path: str
     staff: str
+    admits_devices: bool = False
 
     def __str__(self):
         return f"{self.host.partition('.')[0]}{self.path}"
@@ -165,6 +193,8 @@ PLACES = [
       for name in ("api", "pages", "private", "live", "stream", "cors", "embedded", "fastcgi")),
     Guard("whole.localhost", "/x/", "/staff/pages/"),
     *(Guard(other_machine.HOST, f"/{name}/", f"/staff/{name}/") for name in ("api", "pages")),
+    *(Guard(host, path, "/staff/devices/", True)
+      for host, path in ((HOST, "/devices/"), (HOST, "/app-and-devices/"), ("whole.localhost", "/devices/"), (other_machine.HOST, "/devices/"))),
 ]
 
 
@@ -195,7 +225,19 @@ def guards(site, alice):
     application.close()
 
 
-@pytest.fixture(params=PLACES, ids=str)
+KINDS = ["token", "cookie", "device by name", "device as bearer", "device header"]
+
+
+def pytest_generate_tests(metafunc):
+    """Each place, and where a test wants a credential, each that counts there."""
+    if "credential" in metafunc.fixturenames:
+        pairs = [(place, kind) for place in PLACES for kind in KINDS if place.admits_devices or not kind.startswith("device")]
+        metafunc.parametrize(("guard", "credential"), pairs, indirect=True, ids=str)
+    elif "guard" in metafunc.fixturenames:
+        metafunc.parametrize("guard", PLACES, indirect=True, ids=str)
+
+
+@pytest.fixture
 def guard(request):
     return request.param
 
@@ -206,10 +248,26 @@ def client(site, guard, request):
         yield client
 
 
-@pytest.fixture(params=["token", "cookie"])
-def credential(guards, guard, alice, request):
+@pytest.fixture(scope="module")
+def device(site, alice):
+    """A device token of alice."""
+    return site.admin("device", "add", alice.name, "guards").strip()
+
+
+def by_name(name, token):
+    return {"Authorization": "Basic " + base64.b64encode(f"{name}:{token}".encode()).decode()}
+
+
+@pytest.fixture
+def credential(guards, guard, alice, device, request):
     """The headers of a request that counts; with a cookie as a script of the site's own page sends it."""
-    return alice.bearer if request.param == "token" else guards.cookie(guard.host) | FETCH | {"Origin": guards.origin(guard.host)}
+    return {
+        "token": alice.bearer,
+        "cookie": guards.cookie(guard.host) | FETCH | {"Origin": guards.origin(guard.host)},
+        "device by name": by_name(alice.name, device),
+        "device as bearer": {"Authorization": f"Bearer {device}"},
+        "device header": {"X-Tallystick-Device": device},
+    }[request.param]
 
 
 def ask(site, guard, client, path="", method="GET", headers=None, **options):
@@ -239,7 +297,7 @@ def is_opened(answer, guard):
         return GUARDED in answer.text
     headers = {name.lower(): value for name, value in answer.json()["headers"].items()}
     assert headers["x-auth-user"] == "alice" and headers.get("x-auth-groups", "") == "" and "root" not in headers.values()
-    assert "authorization" not in headers and GATE not in headers.get("cookie", "")
+    assert not headers.get("authorization") and not headers.get("x-tallystick-device") and GATE not in headers.get("cookie", "")
     return True
 
 
@@ -251,6 +309,23 @@ def test_without_a_credential_and_with_a_bad_one_T081_T082(site, guard, client, 
     for token in ("x", "a.b.c", "." * 300, cookie[:-2], alice.token, alice.cookie, "", guards.jars["whole.localhost" if guard.host == HOST else HOST][GATE]):
         answer = ask(site, guard, client, headers=FETCH | {"Cookie": f"{GATE}={token}"})
         assert is_denied(answer, error=True), token
+
+
+def test_a_device_token_counts_where_it_is_let_in_and_not_elsewhere(site, guard, client, alice, device):
+    """The contract's section 12. A program is asked for it, and a browser is not."""
+    for headers in (by_name(alice.name, device), {"Authorization": f"Bearer {device}"}, {"X-Tallystick-Device": device}):
+        for _ in range(2):
+            answer = ask(site, guard, client, headers=headers)
+            assert is_opened(answer, guard) if guard.admits_devices else is_closed(answer) and answer.status_code == 401
+        opened = site.at(guard.host, "/open/x", client, headers=headers)
+        assert opened.status_code == 200 and device not in opened.text.replace(headers.get("Authorization", "\n"), "")
+    for headers in ({}, {"Accept": "*/*"}, by_name(alice.name, device[:-1]), by_name("bob", device), {"X-Tallystick-Device": f"{device}, {device}"}):
+        denied = ask(site, guard, client, headers=headers)
+        assert denied.status_code == 401 and is_closed(denied)
+        assert (", Basic realm=" in denied.headers["www-authenticate"]) == guard.admits_devices
+    for headers in (NAVIGATION, FETCH):
+        denied = ask(site, guard, client, headers=headers | by_name(alice.name, device[:-1]))
+        assert denied.status_code in (401, 302) and "Basic" not in denied.headers.get("www-authenticate", "")
 
 
 def test_without_the_group_T083_T103(site, guard, client, credential):

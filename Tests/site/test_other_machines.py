@@ -133,7 +133,7 @@ def test_a_certificate_speaks_for_its_own_sites_alone(issuer, machine, visitor):
 
 def test_the_issuers_server_serves_nothing_else(issuer, machine, visitor):
     own = {"X-Tallystick-Site": visitor.origin(HOST)} | visitor.account.bearer
-    for path in ("/", "/auth/login", "/auth/me", "/auth/handover", "/.well-known/jwks.json", "/check/", "/check/a/b", "/checks", "/land/", "/enter/x",
+    for path in ("/", "/auth/login", "/auth/me", "/auth/handover", "/.well-known/jwks.json", "/check/", "/check/A", "/check-devices/", "/checks", "/land/", "/enter/x",
                  "/private/", "/tallystick/check", "/index.html", "/gate.html"):
         assert ask_issuer(issuer, machine, path, own) == 404, path
 

@@ -9,7 +9,7 @@ import peers
 from machine import Failure
 from report import number
 from rounds import interleave, latency, median, middle, ratio
-from sites import Site
+from sites import ISSUER, Site
 
 FLOORS = {
     "c2": "null libfcgi in C, as everyone configures it (C2)",
@@ -20,6 +20,8 @@ FLOORS = {
 }
 OURS = {
     "check": "**`check`, ES256, cached, as shipped**",
+    "gate": "`check`, gate cookie, cached",
+    "device": "`check`, device token, cached",
     "plain": "`check`, ES256, cached, with `check-no-keepalive.conf`",
     "c2_new": "C2, every token new",
     "new": "`check`, ES256, every token new",
@@ -87,6 +89,15 @@ class CheckSite(Site):
         self.guard("shipped", asking("tallystick_check", True))
         self.guard("plain", asking("tallystick_check", False))
         self.add("check", "shipped", "check")
+        # The other credentials, as a location that takes them asks.
+        site = f"set $tallystick_site {ISSUER};"
+        cookie = self.state.mint(self.state.sessions(1), self.folder / "gate", site=ISSUER)
+        self.guard("gate", asking("tallystick_check", True), site)
+        self.add("gate", "gate", "check", f"Cookie: __Host-tallystick={cookie}")
+        device = self.state.run([self.bench.programs / "tallystick", "device", "add", "bench", "bench"]).strip()
+        lets_in = "include tallystick/location/check-devices.conf;"
+        self.guard("device", asking("tallystick_check", True) + lets_in)
+        self.add("device", "device", "check", device)
         self.add("plain", "plain", "check")
 
     def new_tokens(self, count):
@@ -175,6 +186,8 @@ def check(bench, report):
         " parameters, the same guarded location); wrk with 32 connections on the same cores."
     )
     report.figure("check_cached_vs_c2", ratio(outcomes, "check", "c2"))
+    report.figure("check_gate_vs_bearer", ratio(outcomes, "gate", "check"))
+    report.figure("check_device_vs_bearer", ratio(outcomes, "device", "check"))
     report.figure("check_plain_vs_c2", ratio(outcomes, "plain", "c2"))
     report.figure("check_uncached_vs_c2", ratio(outcomes, "new", "c2_new"))
     report.figure("check_cpu_vs_event_floor", ratio(outcomes, "check", "e3", "cpu_us"))

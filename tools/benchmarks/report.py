@@ -6,6 +6,8 @@ import json
 # name in JSON: what it is, must, aim, whether more is better
 FIGURES = {
     "check_cached_vs_c2": ("`check`, ES256, cached, shipped configuration, × C2", 2.0, 2.5, True),
+    "check_gate_vs_bearer": ("`check`, gate cookie, cached, × bearer token", 0.95, None, True),
+    "check_device_vs_bearer": ("`check`, device token, cached, × bearer token", 0.95, None, True),
     "check_plain_vs_c2": ("the same with `check-no-keepalive.conf`, × C2", 1.2, 1.4, True),
     "check_uncached_vs_c2": ("`check`, ES256, every token new, × C2", 0.75, 0.9, True),
     "check_cpu_vs_event_floor": ("CPU a request, cached, × null C event loop", 2.0, 1.5, False),

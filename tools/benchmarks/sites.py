@@ -50,6 +50,7 @@ class State:
             "TALLYSTICK_LOG_LEVEL": "error",
             # A token must outlive the measurement, and every refresh must be a rotation with its own commit.
             "TALLYSTICK_ACCESS_LIFETIME": f"{LIFETIME}s",
+            "TALLYSTICK_GATE_LIFETIME": f"{LIFETIME}s",
             "TALLYSTICK_REUSE_WINDOW": "0s",
         }
         self.run([programs / "tallystick", "init"])
@@ -100,13 +101,17 @@ class State:
         keys = json.loads((self.path / "keys/set.json").read_text())["keys"]
         return next(key for key in keys if key["status"] == "current")
 
-    def mint(self, sessions, file, each=1):
-        """Writes access tokens of these sessions to a file, one a line; the first one."""
+    def mint(self, sessions, file, each=1, site=None):
+        """Writes access tokens of these sessions to a file, one a line, or gate tokens for a site; the first one."""
         key = self.current_key()
         pem = self.path / f"keys/private/{key['kid']}.pem"
         lines = "".join(" ".join(map(str, row)) + "\n" for row in sessions)
         file.write_text(
-            self.run([self.tools["load/mint"], pem, key["alg"], key["kid"], ISSUER, LIFETIME, each], lines)
+            self.run(
+                [self.tools["load/mint"], pem, key["alg"], key["kid"], ISSUER, LIFETIME, each]
+                + ([site] if site else []),
+                lines,
+            )
         )
         return file.open().readline().strip()
 
@@ -175,11 +180,12 @@ class Site:
         """The processes of a server: itself and its children."""
         return family(self.process(name).pid)
 
-    def guard(self, name, check):
-        """Adds a location `/NAME` that is guarded by the internal location with the text `check`."""
+    def guard(self, name, check, more=""):
+        """Adds a location `/NAME` that is guarded by the internal location with the text `check`; `more` is in it, too."""
         self.server.append(f"""
   location = /check/{name} {{ internal; {check} }}
   location = /{name} {{
+    {more}
     auth_request /check/{name};
     include tallystick/location/guarded.conf;
     empty_gif;

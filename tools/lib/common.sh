@@ -7,7 +7,7 @@ PATH=$PATH:/usr/sbin:/sbin
 
 # The programs of the routes; `check` first, because everything guarded waits for it.
 # shellcheck disable=SC2034
-routes=(check register login refresh logout revoke password me sessions jwks health handover enter land)
+routes=(check register login refresh logout revoke password me sessions jwks health devices handover enter land)
 
 note() { printf '%s: %s\n' "${tool:?}" "$1"; }
 

@@ -169,7 +169,7 @@ part_postgresql() {
 
 part_site() {
   install_site_packages
-  install_packages php-fpm python3-grpcio
+  install_packages php-fpm python3-grpcio git cadaver
   build_release
   run_pytest site
 }

@@ -1,6 +1,8 @@
 /* Signs access tokens of sessions that exist, faster than asking for them one by one.
  *
- * usage: mint KEY.pem ALG KID ISSUER LIFETIME COUNT < SESSIONS
+ * usage: mint KEY.pem ALG KID ISSUER LIFETIME COUNT [SITE] < SESSIONS
+ *
+ * With SITE they are gate tokens for this site.
  *
  * Each line of standard input is `username account session generation version`; COUNT different
  * tokens are printed for each, one a line. They are what `login` and `refresh` issue: RFC 9068. */
@@ -61,24 +63,30 @@ static void identifier(char out[27]) {
 }
 
 int main(int count, char **words) {
-  FILE *file = count == 7 ? fopen(words[1], "r") : NULL;
+  FILE *file = count == 7 || count == 8 ? fopen(words[1], "r") : NULL;
   key = file ? PEM_read_PrivateKey(file, NULL, NULL, NULL) : NULL;
   if (!key) {
-    fputs("usage: mint KEY.pem ALG KID ISSUER LIFETIME COUNT < SESSIONS\n", stderr);
+    fputs("usage: mint KEY.pem ALG KID ISSUER LIFETIME COUNT [SITE] < SESSIONS\n", stderr);
     return 100;
   }
   char head[512], claims[2048], token[8192], username[65], account[27], session[27], number[27];
   long long generation, version, issued = time(NULL);
-  snprintf(head, sizeof head, "{\"alg\":\"%s\",\"kid\":\"%s\",\"typ\":\"at+jwt\"}", words[2], words[3]);
+  const char *site = count == 8 ? words[7] : NULL;
+  snprintf(head, sizeof head, "{\"alg\":\"%s\",\"kid\":\"%s\",\"typ\":\"%s\"}", words[2], words[3],
+           site ? "gt+jwt" : "at+jwt");
   while (scanf("%64s %26s %26s %lld %lld", username, account, session, &generation, &version) == 5) {
     for (int i = 0; i < atoi(words[6]); i++) {
       identifier(number);
       int length = snprintf(
           claims, sizeof claims,
           "{\"iss\":\"%s\",\"aud\":\"%s\",\"sub\":\"%s\",\"iat\":%lld,\"exp\":%lld,\"jti\":\"%s\","
-          "\"sid\":\"%s\",\"gen\":%lld,\"ver\":%lld,\"preferred_username\":\"%s\",\"groups\":[]}",
-          words[4], words[4], account, issued, issued + atoll(words[5]), number, session, generation,
-          version, username);
+          "\"sid\":\"%s\",\"ver\":%lld",
+          words[4], site ? site : words[4], account, issued, issued + atoll(words[5]), number, session,
+          version);
+      if (!site)
+        length += snprintf(claims + length, sizeof claims - (size_t)length,
+                           ",\"gen\":%lld,\"preferred_username\":\"%s\",\"groups\":[]", generation, username);
+      claims[length++] = '}';
       char *end = base64url(token, head, strlen(head));
       *end++ = '.';
       end = base64url(end, claims, (size_t)length);

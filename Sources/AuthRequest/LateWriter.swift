@@ -1,7 +1,10 @@
-// An access token that `check` sees proves that its generation reached the client. That is worth
-// a write, but not worth a wait: the write happens beside the loop, for all that gathered
-// meanwhile, at most once a session and generation. If a confirmation is lost, one replay is
-// treated as a retry; reuse is then detected one step later.
+// What `check` has seen, written after its answer.
+//
+// An access token that `check` sees proves that its generation reached the client, and a device token
+// that it allows was used. That is worth a write, but not worth a wait: the write happens beside the
+// loop, for all that gathered meanwhile, at most once a session and generation, and once a device token
+// and hour. If a confirmation is lost, one replay is treated as a retry; reuse is then detected one
+// step later.
 
 package import Accounts
 import Configuration
@@ -10,14 +13,18 @@ package import Logging
 import Threads
 import Wire
 
-/// Confirms generations in the background.
-package final class GenerationConfirmer: Sendable {
+/// Writes confirmed generations and last uses in the background.
+package final class LateWriter: Sendable {
   private struct Pending {
     var seen: [SessionID: Int64] = [:]
+    /// The last use by the digest of the device token.
+    var uses: [String: NumericDate] = [:]
     var isRunning = false
+
+    var isEmpty: Bool { seen.isEmpty && uses.isEmpty }
   }
 
-  /// How many sessions may wait; beyond it they are seen again with their next new token.
+  /// How many sessions, and how many device tokens, may wait; beyond it they are seen again later.
   private static let capacity = 10_000
 
   private let store: any AccountStore
@@ -33,9 +40,24 @@ package final class GenerationConfirmer: Sendable {
 
   /// Notes that a token of this generation was seen; it never waits and never fails.
   package func note(_ session: SessionID, _ generation: Int64) {
-    let mustStart = pending.withLock { pending in
-      guard pending.seen.count < GenerationConfirmer.capacity else { return false }
+    note { pending in
+      guard pending.seen.count < LateWriter.capacity else { return }
       pending.seen[session] = max(generation, pending.seen[session] ?? 0)
+    }
+  }
+
+  /// Notes that a device token was used; it never waits and never fails.
+  package func note(useOf digest: String, at time: NumericDate) {
+    note { pending in
+      guard pending.uses.count < LateWriter.capacity else { return }
+      pending.uses[digest] = max(time, pending.uses[digest] ?? time)
+    }
+  }
+
+  private func note(_ add: (inout Pending) -> Void) {
+    let mustStart = pending.withLock { pending in
+      add(&pending)
+      guard !pending.isEmpty else { return false }
       defer { pending.isRunning = true }
       return !pending.isRunning
     }
@@ -60,14 +82,19 @@ package final class GenerationConfirmer: Sendable {
   private func writePending() {
     while true {
       let batch = pending.withLock { pending in
-        let batch = pending.seen
-        pending.seen = [:]
+        let batch = pending
+        (pending.seen, pending.uses) = ([:], [:])
         if batch.isEmpty { pending.isRunning = false }
         return batch
       }
       guard !batch.isEmpty else { return }
       do throws(StoreError) {
-        try store.confirm(batch.map { (session: $0.key, generation: $0.value) })
+        if !batch.seen.isEmpty {
+          try store.confirm(batch.seen.map { (session: $0.key, generation: $0.value) })
+        }
+        if !batch.uses.isEmpty {
+          try store.noteUses(batch.uses.map { (digest: $0.key, at: $0.value) })
+        }
       } catch {
         log.write(.warning, .unavailable, ["reason": .string("confirming: \(error.reason)")])
       }
