@@ -187,3 +187,13 @@ package protocol AccountStore: Sendable {
   /// mark that was read before.
   func revocationMark() throws(StoreError) -> RevocationMark
 }
+
+extension AccountStore {
+  /// Goes the whole way of a write, and has nothing to write.
+  ///
+  /// - Throws: What would keep a write from being made.
+  package func proveWritable() throws(StoreError) {
+    // No code has this digest.
+    try write { rows throws(StoreError) in _ = try rows.takeHandover("") }
+  }
+}

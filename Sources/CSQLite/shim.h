@@ -21,16 +21,49 @@ static inline void csqlite_start_small(void) {
   sqlite3_config(SQLITE_CONFIG_PAGECACHE, (void *)0, 0, 0);
 }
 
-// Copies the header of the write-ahead log's index, which every commit of every process changes
-// before it is acknowledged. SQLite keeps it in shared memory and hands it out by its interface
-// for file systems, so this is a read of 48 bytes and no system call.
-// https://sqlite.org/walformat.html#the_wal_index_header
-static inline int csqlite_log_header(sqlite3 *database, void *header) {
+// A file as SQLite has it open, by its interface for file systems: SQLITE_FCNTL_FILE_POINTER is the
+// database, SQLITE_FCNTL_JOURNAL_POINTER its log. A descriptor of our own would not do: closing it
+// would drop the locks that SQLite holds on the file.
+static inline sqlite3_file *csqlite_file(sqlite3 *database, int which) {
   sqlite3_file *file = (void *)0;
+  if (sqlite3_file_control(database, "main", which, &file) != SQLITE_OK) return (void *)0;
+  return file && file->pMethods ? file : (void *)0;
+}
+
+// Copies the beginning of the index of the write-ahead log, which every commit of every process
+// changes before it is acknowledged. It is in shared memory, so this is no system call.
+// https://sqlite.org/walformat.html#the_wal_index_header
+static inline int csqlite_log_index(sqlite3 *database, void *bytes, int byte_count) {
+  sqlite3_file *file = csqlite_file(database, SQLITE_FCNTL_FILE_POINTER);
   void volatile *region = (void *)0;
-  if (sqlite3_file_control(database, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK) return 0;
-  if (!file || !file->pMethods || file->pMethods->iVersion < 2) return 0;
+  if (!file || file->pMethods->iVersion < 2) return 0;
   if (file->pMethods->xShmMap(file, 0, 32768, 0, &region) != SQLITE_OK || !region) return 0;
-  memcpy(header, (const void *)region, 48);
+  memcpy(bytes, (const void *)region, byte_count);
   return 1;
+}
+
+// Reads the first bytes of the database's file, without looking into its log; what the file does
+// not have is zero.
+static inline int csqlite_read_start(sqlite3 *database, void *bytes, int byte_count) {
+  sqlite3_file *file = csqlite_file(database, SQLITE_FCNTL_FILE_POINTER);
+  int code = file ? file->pMethods->xRead(file, bytes, byte_count, 0) : SQLITE_CANTOPEN;
+  return code == SQLITE_IOERR_SHORT_READ ? SQLITE_OK : code;
+}
+
+// Whether no other connection of any process uses the database's log: each holds a shared lock.
+// SQLITE_OK if so, SQLITE_BUSY if not. Only before the first statement, which takes such a lock too.
+static inline int csqlite_is_alone(sqlite3 *database) {
+  sqlite3_file *file = csqlite_file(database, SQLITE_FCNTL_FILE_POINTER);
+  if (!file) return SQLITE_CANTOPEN;
+  int code = file->pMethods->xLock(file, SQLITE_LOCK_SHARED);
+  if (code == SQLITE_OK) code = file->pMethods->xLock(file, SQLITE_LOCK_EXCLUSIVE);
+  file->pMethods->xUnlock(file, SQLITE_LOCK_NONE);
+  return code;
+}
+
+// The size of the log that a connection has open, be it deleted; -1 where there is none.
+static inline sqlite3_int64 csqlite_log_size(sqlite3 *database) {
+  sqlite3_file *file = csqlite_file(database, SQLITE_FCNTL_JOURNAL_POINTER);
+  sqlite3_int64 size = -1;
+  return file && file->pMethods->xFileSize(file, &size) == SQLITE_OK ? size : -1;
 }

@@ -85,7 +85,7 @@ extension SQLiteStore {
   /// - Throws: `schema` if a newer program made it, `corrupt` if it is no backup of ours. The
   ///   database that was there is then still in its place.
   package static func restore(_ draft: String, at path: String) throws(StoreError) -> Restored {
-    try WriteLock(of: path).hold { _ throws(StoreError) in
+    let restored = try WriteLock(of: path).hold { _ throws(StoreError) in
       let files = try keptFiles(in: draft)
       let sessions = try prepare(draft, replacing: path)
       do throws(FileError) {
@@ -99,9 +99,11 @@ extension SQLiteStore {
       } catch {
         throw StoreError(error)
       }
-      _ = try SQLiteStore(at: path)
       return Restored(files: files, kept: sessions.kept, ended: sessions.ended)
     }
+    // Makes the log and its index.
+    _ = try SQLiteStore(at: path)
+    return restored
   }
 
   private static func keptFiles(in draft: String) throws(StoreError) -> [KeptFile] {
@@ -135,7 +137,10 @@ extension SQLiteStore {
     let all = try count(connection)
     // Its path is bound, never part of the statement.
     var isCompared = false
-    if fileExists(path), (try? Connection(at: path, as: .reader, patience: .zero)) != nil {
+    let isReadable =
+      fileExists(path)
+      && (try? Connection(at: path, as: .reader, patience: .zero, isLocked: true)) != nil
+    if isReadable {
       try connection.run("ATTACH ?1 AS replaced", .text(path))
       isCompared = true
       try connection.run(

@@ -16,19 +16,17 @@ final class Committer: @unchecked Sendable {
     var isStopping = false
   }
 
-  private let path: String
-  private let file: FileIdentity
+  private let files: OpenFiles
   private let options: StoreOptions
   private let queue = Locked(Queue())
   private let work = Signal()
   private let lock: WriteLock
   private var writer: Writer?
 
-  init(at path: String, _ file: FileIdentity, options: StoreOptions) {
-    self.path = path
-    self.file = file
+  init(of files: OpenFiles, options: StoreOptions) {
+    self.files = files
     self.options = options
-    lock = WriteLock(of: path)
+    lock = WriteLock(of: files.path)
   }
 
   /// Runs a body for each item in a transaction of its own, in their order, and waits for the
@@ -61,6 +59,11 @@ final class Committer: @unchecked Sendable {
     guard let thread else { return }
     work.raise()
     pthread_join(thread, nil)
+  }
+
+  /// Has the thread close its connection if it is of no more use and may be closed.
+  func closeIdle() {
+    work.raise()
   }
 
   /// Queues a job for the thread; false if there is none.
@@ -104,6 +107,7 @@ extension Committer {
     while true {
       work.wait()
       while waiting > 0 { commitNext() }
+      if files.areLost { closeWriter() }
       if queue.withLock({ $0.isStopping && $0.jobs.isEmpty }) { break }
     }
     writer = nil
@@ -113,15 +117,20 @@ extension Committer {
   private func commitNext() {
     do throws(StoreError) {
       try lock.hold { held throws(StoreError) in
-        try file.verify()
         let writer = try openWriter(under: held)
+        try files.verify(writer.connection)
         guard try begin(writer, under: held) else { return }
         commit(writer, under: held)
       }
     } catch {
-      writer = nil
+      closeWriter()
+      files.settle()
       finish(take(.max), with: error)
     }
+  }
+
+  private func closeWriter() {
+    if let writer, files.mayClose(writer.connection, isPatient: true) { self.writer = nil }
   }
 
   private func commit(_ writer: Writer, under held: borrowing WriteLock.Held) {
@@ -135,7 +144,11 @@ extension Committer {
       finish(jobs, with: error)
       // A log that was copied can start anew in the room it has; whatever else broke, the next
       // transaction starts from the file as it is then.
-      if error == .full { writer.checkpoint(under: held) } else { self.writer = nil }
+      if error == .full {
+        writer.checkpoint(under: held)
+      } else if files.mayClose(writer.connection) {
+        self.writer = nil
+      }
     }
   }
 
@@ -143,7 +156,7 @@ extension Committer {
     under held: borrowing WriteLock.Held
   ) throws(StoreError) -> Writer {
     if let writer { return writer }
-    let opened = try Writer(at: path, options: options, under: held)
+    let opened = try Writer(of: files, options: options, under: held)
     writer = opened
     return opened
   }

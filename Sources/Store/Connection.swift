@@ -1,5 +1,7 @@
 import Accounts
 import CSQLite
+import Glibc
+import Threads
 
 /// A database connection as every one of ours is set up, with its prepared statements.
 ///
@@ -24,19 +26,87 @@ final class Connection: @unchecked Sendable {
   ///   - path: The database file.
   ///   - role: What it is for.
   ///   - patience: How long a statement waits for another process's lock.
+  ///   - isLocked: Whether the caller holds the write lock.
+  ///   - ticket: What the connection keeps as long as it is open.
   /// - Throws: `unreadable`, `corrupt`, or `schema` for a newer or an older one.
-  init(at path: String, as role: Role, patience: Duration) throws(StoreError) {
-    database = try Database(at: path, patience: patience)
-    try harden()
-    try Schema.admit(self, at: path)
+  init(
+    at path: String, as role: Role, patience: Duration, isLocked: Bool = false,
+    ticket: OpenFiles.Ticket? = nil
+  ) throws(StoreError) {
+    database = try Database(at: path, patience: patience, ticket: ticket)
+    try requireLog(of: path, isLocked: isLocked) { () throws(StoreError) in
+      try harden()
+      try Schema.admit(self, at: path)
+    }
     // The kernel keeps the file's pages anyway; 512 KiB hold the upper levels of large trees.
     if role == .reader { try database.execute("PRAGMA query_only = ON; PRAGMA cache_size = -512") }
   }
 
-  /// Opens a database of whatever version, for the one who migrates it.
+  /// Opens a database of whatever version, for the one who migrates it under the write lock, or
+  /// who knows that nobody else has it open.
   init(migrating path: String, patience: Duration) throws(StoreError) {
     database = try Database(at: path, patience: patience)
+    try requireLog(of: path, isLocked: true) { () throws(StoreError) in
+      try harden()
+    }
+  }
+
+  /// Opens an empty file that becomes a database.
+  init(filling path: String) throws(StoreError) {
+    database = try Database(at: path, patience: .zero)
     try harden()
+  }
+
+  deinit {
+    // Before the last statement has gone, the database is not closed.
+    statements = [:]
+  }
+
+  /// Runs the first statements, if the file and what lies beside it are as SQLite leaves them.
+  ///
+  /// With the first statement SQLite looks for the log. Beside an empty file it deletes it. Where it
+  /// finds none it begins another, although programs that run may still write to the one that
+  /// somebody has deleted. They hold a lock on the database, so that can be told.
+  private func requireLog(
+    of path: String, isLocked: Bool, _ body: () throws(StoreError) -> Void
+  ) throws(StoreError) {
+    let header = try database.fileHeader()
+    try Schema.admit(header: header, at: path)
+    guard Schema.hasLog(header: header), let real = realPath(path), !hasLog(real) else {
+      return try body()
+    }
+    let (waiting, looking) = (Deadline(after: .seconds(1)), Deadline(after: .milliseconds(300)))
+    // Of several programs that start now, one makes the files and the others find them. Who holds
+    // the lock may wait for this very connection, so nobody waits for the lock without an end.
+    let lock = WriteLock(of: path)
+    while true {
+      let isDone =
+        isLocked
+        ? try makeLog(of: real, body)
+        : try lock.holdIfFree { _ throws(StoreError) in try makeLog(of: real, body) }
+      if isDone == true { return }
+      // The sqlite3 shell may be about to make them, or to delete them because it was the last.
+      guard (isDone == nil ? waiting : looking).millisecondsLeft > 0 else {
+        throw .unreadable(
+          "\(path)-wal or -shm was deleted while programs run, which put it back when they are asked"
+        )
+      }
+      usleep(5_000)
+    }
+  }
+
+  private func makeLog(
+    of path: String, _ body: () throws(StoreError) -> Void
+  ) throws(StoreError) -> Bool {
+    if !hasLog(path) {
+      guard try database.isAlone() else { return false }
+    }
+    try body()
+    return true
+  }
+
+  private func hasLog(_ path: String) -> Bool {
+    fileExists(path + "-wal") && fileExists(path + "-shm")
   }
 
   private func harden() throws(StoreError) {

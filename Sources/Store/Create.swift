@@ -24,6 +24,8 @@ extension SQLiteStore {
     try WriteLock(of: path).hold { _ throws(StoreError) in
       try createAlone(at: path)
     }
+    // Makes the log and its index.
+    _ = try SQLiteStore(at: path)
   }
 
   /// Whether something lies at the path.
@@ -48,7 +50,6 @@ extension SQLiteStore {
     } catch {
       throw StoreError(error)
     }
-    _ = try SQLiteStore(at: path)
   }
 
   /// Brings a database that an older program made to what this one knows.
@@ -69,7 +70,7 @@ extension SQLiteStore {
   }
 
   private static func fill(_ draft: String) throws(StoreError) {
-    let connection = try Connection(migrating: draft, patience: .zero)
+    let connection = try Connection(filling: draft)
     try Schema.migrate(connection)
     // Kept in the file's header. The switch itself goes through the log, so it is copied back
     // before the file gets its name.

@@ -12,14 +12,19 @@ private let isConfigured: Bool = {
 /// It has no lock of its own: one thread at a time.
 @safe struct Database: ~Copyable {
   let handle: OpaquePointer
+  /// Given back when the file is closed.
+  private let ticket: OpenFiles.Ticket?
 
   /// Opens a file that exists.
   ///
   /// - Parameters:
   ///   - path: The file; SQLite is told not to create it.
   ///   - patience: How long a statement waits for another process's lock.
+  ///   - ticket: What is kept as long as the file is open.
   /// - Throws: `unreadable`, with what the system said.
-  init(at path: String, patience: Duration) throws(StoreError) {
+  init(
+    at path: String, patience: Duration, ticket: OpenFiles.Ticket? = nil
+  ) throws(StoreError) {
     _ = isConfigured
     var opened: OpaquePointer?
     let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
@@ -30,6 +35,7 @@ private let isConfigured: Bool = {
       throw error
     }
     unsafe self.handle = handle
+    self.ticket = ticket
     wait(atMost: patience)
   }
 
@@ -64,9 +70,47 @@ private let isConfigured: Bool = {
   borrowing func logHeader() -> LogHeader? {
     var header = LogHeader()
     let isThere = unsafe withUnsafeMutableBytes(of: &header) { bytes in
-      unsafe csqlite_log_header(handle, bytes.baseAddress) == 1
+      unsafe csqlite_log_index(handle, bytes.baseAddress, Int32(bytes.count)) == 1
     }
     return isThere ? header : nil
+  }
+
+  /// How far the log was copied into the database; nil before the first read.
+  borrowing func logProgress() -> LogProgress? {
+    var words = [UInt32](repeating: 0, count: 34)
+    let isThere = unsafe words.withUnsafeMutableBytes { bytes in
+      unsafe csqlite_log_index(handle, bytes.baseAddress, Int32(bytes.count)) == 1
+    }
+    guard isThere else { return nil }
+    return LogProgress(
+      salt: UInt64(words[8]) << 32 | UInt64(words[9]), copied: words[24], begun: words[32])
+  }
+
+  /// The bytes of the log that is open, be it deleted; nil where there is none.
+  borrowing func logSize() -> Int64? {
+    let size = unsafe csqlite_log_size(handle)
+    return size < 0 ? nil : size
+  }
+
+  /// The first 100 bytes of the file, without its log; zeros where it has none.
+  ///
+  /// - Throws: `unreadable`, with what the system said.
+  borrowing func fileHeader() throws(StoreError) -> [UInt8] {
+    var header = [UInt8](repeating: 0, count: 100)
+    let code = unsafe header.withUnsafeMutableBytes { bytes in
+      unsafe csqlite_read_start(handle, bytes.baseAddress, Int32(bytes.count))
+    }
+    guard code == SQLITE_OK else { throw unsafe StoreError(code, on: handle) }
+    return header
+  }
+
+  /// Whether no other connection of any process has the database open; before the first statement.
+  borrowing func isAlone() throws(StoreError) -> Bool {
+    switch unsafe csqlite_is_alone(handle) {
+    case SQLITE_OK: return true
+    case let code where code & 0xff == SQLITE_BUSY: return false
+    case let code: throw unsafe StoreError(code, on: handle)
+    }
   }
 
   /// Whether a transaction is open: some errors end one without being asked.
@@ -85,4 +129,19 @@ struct LogHeader: Equatable {
   private var words: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0)
 
   static func == (left: LogHeader, right: LogHeader) -> Bool { left.words == right.words }
+}
+
+/// How far the write-ahead log was copied into the database.
+///
+/// As long as it is the same, no checkpoint has written to the database.
+struct LogProgress: Equatable, Sendable {
+  /// Chosen anew each time the log starts anew; zero for a log that is empty.
+  let salt: UInt64
+  /// The frames that were copied.
+  let copied: UInt32
+  /// The frames that are copied when the checkpoint ends that is under way, or broke off.
+  let begun: UInt32
+
+  /// Whether there is a log, and no checkpoint that is under way or broke off.
+  var isSettled: Bool { salt != 0 && copied == begun }
 }

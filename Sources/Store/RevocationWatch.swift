@@ -16,33 +16,55 @@ final class RevocationWatch: Sendable {
     var header: LogHeader?
   }
 
-  private let path: String
-  private let file: FileIdentity
+  private let files: OpenFiles
   private let patience: Duration
   private let state = Locked(State())
 
-  init(of path: String, _ file: FileIdentity, patience: Duration) {
-    self.path = path
-    self.file = file
+  init(of files: OpenFiles, patience: Duration) {
+    self.files = files
     self.patience = patience
   }
 
   /// The mark as it stands now.
   func read() throws(StoreError) -> RevocationMark {
-    try state.withLock { state throws(StoreError) in
-      do throws(StoreError) {
-        return try read(&state)
-      } catch {
-        // Another connection counts its own versions.
-        state = State()
-        throw error
+    var spoiled: Connection?
+    do throws(StoreError) {
+      return try state.withLock { state throws(StoreError) in
+        do throws(StoreError) {
+          return try read(&state)
+        } catch {
+          spoiled = state.connection
+          // Another connection counts its own versions.
+          state = State()
+          throw error
+        }
       }
+    } catch {
+      if let spoiled, !files.mayClose(spoiled) { keep(spoiled) }
+      files.settle()
+      throw error
     }
   }
 
+  private func keep(_ connection: Connection) {
+    state.withLock { state in
+      if state.connection == nil { state.connection = connection }
+    }
+  }
+
+  /// Closes the connection if it may be closed.
+  func closeIdle() {
+    let unused = state.withLock { state in
+      let unused = state.connection
+      state = State()
+      return unused
+    }
+    if let unused, !files.mayClose(unused) { keep(unused) }
+  }
+
   private func read(_ state: inout State) throws(StoreError) -> RevocationMark {
-    try file.verify()
     let connection = try open(&state)
+    try files.verify(connection)
     // Taken before the mark is read: what is committed meanwhile is asked for once more.
     let header = state.last == nil ? nil : connection.database.logHeader()
     if let last = state.last, let header, header == state.header { return last }
@@ -59,7 +81,7 @@ final class RevocationWatch: Sendable {
 
   private func open(_ state: inout State) throws(StoreError) -> Connection {
     if let connection = state.connection { return connection }
-    let opened = try Connection(at: path, as: .reader, patience: patience)
+    let opened = try files.connect(as: .reader, patience: patience)
     state.connection = opened
     return opened
   }

@@ -19,10 +19,15 @@ package final class SQLiteStore: AccountStore, Sendable {
   package init(
     at path: String, options: StoreOptions = StoreOptions()
   ) throws(StoreError) {
-    let file = try FileIdentity(of: path)
-    readers = try Readers(at: path, file, patience: options.patience)
-    revocationWatch = RevocationWatch(of: path, file, patience: options.patience)
-    committer = Committer(at: path, file, options: options)
+    let files = try OpenFiles(of: path)
+    readers = try Readers(of: files, patience: options.patience)
+    revocationWatch = RevocationWatch(of: files, patience: options.patience)
+    committer = Committer(of: files, options: options)
+    files.whenLost { [weak readers, weak revocationWatch, weak committer] in
+      readers?.closeIdle()
+      revocationWatch?.closeIdle()
+      committer?.closeIdle()
+    }
   }
 
   deinit {

@@ -143,6 +143,22 @@ package enum Schema {
     guard found == version else { throw .schema(found: found, known: version) }
   }
 
+  /// Takes a file that begins as a database of ours does.
+  ///
+  /// - Parameters:
+  ///   - header: Its first 100 bytes, read before SQLite looks at the file.
+  ///   - path: Its path, for the message.
+  /// - Throws: `corrupt` for any other file, and for an empty one.
+  static func admit(header: [UInt8], at path: String) throws(StoreError) {
+    let mark = header[68..<72].reduce(0 as Int64) { $0 << 8 | Int64($1) }
+    guard header.starts(with: "SQLite format 3\0".utf8), mark == applicationID else {
+      throw .corrupt("\(path) is no tallystick database")
+    }
+  }
+
+  /// Whether a file with this header has a write-ahead log beside it.
+  static func hasLog(header: [UInt8]) -> Bool { header[18] == 2 }
+
   /// Brings a database to a version, one step a transaction.
   ///
   /// - Parameters:

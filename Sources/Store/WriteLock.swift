@@ -26,7 +26,15 @@ final class WriteLock {
   /// Proof that the lock is held: what writes takes it as an argument, so that it cannot be
   /// called without.
   struct Held: ~Copyable {
-    fileprivate init() {}
+    private let descriptor: Int32
+
+    fileprivate init(_ descriptor: Int32) { self.descriptor = descriptor }
+
+    /// Keeps a record in the lock file, and tells whether that was possible.
+    func keep(_ record: CheckpointRecord) -> Bool {
+      let bytes = record.bytes
+      return unsafe pwrite(descriptor, bytes, bytes.count, 0) == bytes.count
+    }
   }
 
   /// Waits for the lock, behind the processes that came before, and holds it meanwhile.
@@ -37,21 +45,41 @@ final class WriteLock {
   func hold<T>(
     _ body: (borrowing Held) throws(StoreError) -> T
   ) throws(StoreError) -> T {
-    try acquire()
+    _ = try acquire(LOCK_EX)
     defer { flock(descriptor, LOCK_UN) }
-    return try body(Held())
+    return try body(Held(descriptor))
   }
 
-  private func acquire() throws(StoreError) {
+  /// Does the same without waiting.
+  ///
+  /// - Returns: What the body returned; nil if somebody else holds the lock.
+  func holdIfFree<T>(
+    _ body: (borrowing Held) throws(StoreError) -> T
+  ) throws(StoreError) -> T? {
+    guard try acquire(LOCK_EX | LOCK_NB) else { return nil }
+    defer { flock(descriptor, LOCK_UN) }
+    return try body(Held(descriptor))
+  }
+
+  /// What the lock file of a database says; nil if it says nothing.
+  static func record(of database: String) -> CheckpointRecord? {
+    let contents = try? File.contents(
+      of: database + ".lock", atMost: CheckpointRecord.byteCount)
+    return contents.flatMap { CheckpointRecord($0) }
+  }
+
+  /// Takes the lock; false if it does not wait and somebody else holds it.
+  private func acquire(_ operation: Int32) throws(StoreError) -> Bool {
     while true {
       if descriptor < 0 { descriptor = try open() }
-      guard flock(descriptor, LOCK_EX) == 0 else {
+      guard flock(descriptor, operation) == 0 else {
+        if errno == EWOULDBLOCK { return false }
         guard errno == EINTR else {
           throw StoreError(.system(path, "cannot be locked"))
         }
         continue
       }
-      if isInPlace() { return }
+      if isInPlace() { return true }
       // Somebody deleted it: others lock the file that is there now.
       close(descriptor)
       descriptor = -1

@@ -9,24 +9,27 @@ import CSQLite
 ///
 /// Whatever it does takes the held lock as proof.
 @safe final class Writer {
-  private let connection: Connection
+  let connection: Connection
+  private let files: OpenFiles
   private let options: StoreOptions
   /// The pages in the write-ahead log as of the last commit, set by SQLite's hook.
   private let logPages: UnsafeMutablePointer<Int32>
   /// From how many pages on the next checkpoint is worth its cost.
   private var checkpointAt: Int
+  private var commits = 0
 
   init(
-    at path: String, options: StoreOptions, under lock: borrowing WriteLock.Held
+    of files: OpenFiles, options: StoreOptions, under lock: borrowing WriteLock.Held
   ) throws(StoreError) {
+    self.files = files
     self.options = options
     checkpointAt = options.logPages
-    connection = try Connection(at: path, as: .writer, patience: options.patience)
+    connection = try files.connect(as: .writer, patience: options.patience, isLocked: true)
     // A database restored from `VACUUM INTO` has lost it.
     let mode = try connection.first("PRAGMA journal_mode = WAL") { row throws(StoreError) in
       try row.text(0)
     }
-    guard mode == "wal" else { throw .unreadable("\(path) cannot have a write-ahead log") }
+    guard mode == "wal" else { throw .unreadable("\(files.path) cannot have a write-ahead log") }
     // After a burst the log's file shrinks to this when it starts anew.
     let limit = 2 * options.logPages * 4_096
     try connection.database.execute("PRAGMA journal_size_limit = \(limit)")
@@ -79,6 +82,8 @@ import CSQLite
       connection.rollback()
       throw error
     }
+    commits += 1
+    files.noteProgress(by: connection, under: lock)
     options.observe(.committed(jobs: jobs.count))
   }
 
@@ -100,6 +105,11 @@ import CSQLite
   /// It never fails a commit: what it could not do it tries again later.
   func checkpointIfDue(under lock: borrowing WriteLock.Held) {
     let pages = unsafe Int(logPages.pointee)
+    // Of a log that was there when the first program started, the index does not say how far it was
+    // copied; so nobody could tell whether the database is overwritten.
+    if commits == 1, connection.database.logProgress()?.isSettled == false {
+      return checkpoint(under: lock)
+    }
     if pages < checkpointAt {
       // The log has started anew, or another process took care of it.
       if pages < options.logPages { checkpointAt = options.logPages }
@@ -110,12 +120,15 @@ import CSQLite
 
   /// Copies the write-ahead log into the database, so that the next commit starts it anew.
   func checkpoint(under lock: borrowing WriteLock.Held) {
+    // Pages of this log have no place in a file that somebody has put in the place of the database.
+    guard (try? files.verify(connection)) != nil else { return }
     let pages = unsafe Int(logPages.pointee)
     // Long enough for the reads under way, which take microseconds; a reader that stays longer
     // must not hold up the writers.
     connection.database.wait(atMost: .milliseconds(10))
     let code = unsafe sqlite3_wal_checkpoint_v2(
       connection.database.handle, nil, SQLITE_CHECKPOINT_RESTART, nil, nil)
+    files.noteCheckpoint(by: connection, under: lock)
     if code == SQLITE_OK {
       checkpointAt = options.logPages
       unsafe logPages.pointee = 0

@@ -15,6 +15,11 @@ import Testing
     case "rotate": try rotate(database)
     case "fill": try fill(database)
     case "once": try once(database, logPages: 4)
+    case "open":
+      _ = try SQLiteStore(at: database)
+      report("opened")
+    case "register": try register(database)
+    case "serve": try serve(database)
     case "once without checkpoints": try once(database, logPages: 1_000)
     default: Issue.record("unknown task")
     }
@@ -92,5 +97,57 @@ import Testing
       }
     }
     report("end")
+  }
+
+  /// Registers accounts, each until it is acknowledged, and reports them.
+  private func register(_ database: String) throws {
+    var options = StoreOptions()
+    options.logPages = 20
+    let scratch = try Scratch()
+    let pid = ProcessInfo.processInfo.processIdentifier
+    // Of those that start while a file is missing, some are told to come back.
+    var opened = try? SQLiteStore(at: database, options: options)
+    while opened == nil { opened = try? SQLiteStore(at: database, options: options) }
+    let bench = try Bench(#require(opened), in: scratch)
+    // Several threads, each of which may be the one that opens the files anew.
+    try concurrently(3) { thread in
+      for index in 0..<40 {
+        let name = "p\(pid).\(thread).\(index)"
+        while true {
+          do throws(StoreError) {
+            try bench.person(name)
+            break
+          } catch {
+            guard case .unreadable = error else { throw error }
+            report("refused")
+          }
+        }
+        report(name)
+        _ = try? bench.mark()
+        _ = try? bench.store.accounts(after: nil, limit: 1)
+      }
+    }
+  }
+
+  /// Writes and reads, again and again with a new connection; nothing of it may be refused.
+  private func serve(_ database: String) throws {
+    let scratch = try Scratch()
+    let pid = ProcessInfo.processInfo.processIdentifier
+    for round in 0..<6 {
+      var options = StoreOptions()
+      options.logPages = 5
+      let bench = try Bench(SQLiteStore(at: database, options: options), in: scratch)
+      let people = try (0..<4).map { try bench.person("p\(pid).\(round).\($0)").session }
+      try concurrently(people.count) { index in
+        for generation in 1...40 as ClosedRange<Int64> {
+          let outcome = try bench.refresh(
+            people[index], presenting: generation, at: t(generation * 60))
+          #expect(outcome.rotation == .rotate)
+          _ = try bench.mark()
+          #expect(try bench.store.accountSession(of: people[index].id) != nil)
+        }
+      }
+    }
+    report("served")
   }
 }
