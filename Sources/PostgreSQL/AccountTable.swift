@@ -61,7 +61,7 @@ extension ServerTransaction {
       VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (username) DO NOTHING
       """,
       .text(account.id.text), .text(account.username.text),
-      .text(account.groups.map(\.text).joined(separator: ",")), .integer(account.version),
+      .text(account.groups.stored), .integer(account.version),
       .bool(account.isDisabled), .integer(account.createdAt.seconds),
       .text(credentials.passwordHash)
     ).changes > 0
@@ -73,7 +73,7 @@ extension ServerTransaction {
       """
       UPDATE tallystick.account
       SET groups = $2, version = $3, is_disabled = $4, password_hash = $5 WHERE id = $1
-      """, .text(account.id.text), .text(account.groups.map(\.text).joined(separator: ",")),
+      """, .text(account.id.text), .text(account.groups.stored),
       .integer(account.version), .bool(account.isDisabled), .text(credentials.passwordHash))
   }
 
@@ -97,30 +97,17 @@ extension Answer {
   }
 }
 
-/// Reads an account; what no program of ours would have stored is `corrupt`.
-///
-/// Names and groups become response headers: a line break that somebody wrote into the database
-/// must not.
 func readAccount(
   _ row: Row, _ id: AccountID, from column: Int32
 ) throws(StoreError) -> Account {
-  let name = try row.text(column)
-  guard let username = Username(name), username.text == name else {
-    throw .corrupt("account.username of \(id)")
-  }
-  guard let groups = Group.list(try row.text(column + 1)) else {
-    throw .corrupt("account.groups of \(id)")
-  }
-  let version = try row.integer(column + 2)
-  guard version >= 1 else { throw .corrupt("account.version of \(id)") }
-  return Account(
-    id: id, username: username, groups: groups, version: version,
-    isDisabled: try row.bool(column + 3), createdAt: try row.date(column + 4))
+  try Account(
+    stored: id, username: try row.text(column), groups: try row.text(column + 1),
+    version: try row.integer(column + 2), isDisabled: try row.bool(column + 3),
+    createdAt: try row.date(column + 4))
 }
 
 private func readAccountID(_ row: Row) throws(StoreError) -> AccountID {
-  guard let id = AccountID(try row.text(0)) else { throw .corrupt("account.id") }
-  return id
+  try AccountID(stored: try row.text(0))
 }
 
 private func readCredentials(_ row: Row) throws(StoreError) -> Credentials {

@@ -138,10 +138,8 @@ extension ServerTransaction {
 private func readAttempt(
   _ row: Row
 ) throws(StoreError) -> (key: AttemptKey, counter: AttemptCounter) {
-  guard let scope = AttemptKey.Scope(rawValue: try row.text(0)) else {
-    throw .corrupt("attempt.scope")
-  }
-  let key = AttemptKey(scope: scope, name: try row.text(1), network: try row.text(2))
+  let key = try AttemptKey(
+    stored: try row.text(0), name: try row.text(1), network: try row.text(2))
   let counter = AttemptCounter(
     failures: try row.integer(3), windowStartedAt: try row.date(4),
     bannedUntil: try row.optionalDate(5), inARow: try row.integer(6),

@@ -19,11 +19,11 @@ extension ServerTransaction {
       RETURNING session, account, version, site, state, expires_at
       """, .text(code))
     return try first(answer) { row throws(StoreError) in
-      guard let session = SessionID(try row.text(0)), let account = AccountID(try row.text(1))
-      else { throw .corrupt("handover.session or account") }
-      return Handover(
-        code: code, session: session, account: account, version: try row.integer(2),
-        site: try row.text(3), state: try row.text(4), expiresAt: try row.date(5))
+      Handover(
+        code: code, session: try SessionID(stored: try row.text(0), in: "handover.session"),
+        account: try AccountID(stored: try row.text(1), in: "handover.account"),
+        version: try row.integer(2), site: try row.text(3), state: try row.text(4),
+        expiresAt: try row.date(5))
     }
   }
 

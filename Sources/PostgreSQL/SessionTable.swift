@@ -58,7 +58,7 @@ extension ServerTransaction {
       }
     // Locks are taken in the order of the identifiers; what is asked for is another order.
     let sessions = try answer.map { row throws(StoreError) in
-      guard let id = SessionID(try row.text(0)) else { throw .corrupt("session.id") }
+      let id = try SessionID(stored: try row.text(0))
       return (session: try readSession(row, id, from: 1), ordinal: try row.integer(15))
     }
     return sessions.sorted { $0.ordinal > $1.ordinal }.map(\.session)
@@ -191,7 +191,7 @@ enum AccountSessions {
     var found: [SessionID: Result<AccountSession, StoreError>] = [:]
     for index in 0..<answer.count {
       let row = answer[index]
-      guard let id = SessionID(try row.text(19)) else { throw .corrupt("session.id") }
+      let id = try SessionID(stored: try row.text(19))
       found[id] = Result { () throws(StoreError) in try readAccountSession(row, id, from: 0) }
     }
     return found
@@ -206,24 +206,15 @@ private func readAccountSession(
     session: session, account: try readAccount(row, session.account, from: column + 14))
 }
 
-/// Reads a session; what no program of ours would have stored is `corrupt`.
 private func readSession(
   _ row: Row, _ id: SessionID, from column: Int32
 ) throws(StoreError) -> Session {
-  guard let account = AccountID(try row.text(column)) else {
-    throw .corrupt("session.account of \(id)")
-  }
-  let session = Session(
-    id: id, account: account, version: try row.integer(column + 1),
+  try Session(
+    stored: id, account: try row.text(column), version: try row.integer(column + 1),
     generation: try row.integer(column + 2), confirmed: try row.integer(column + 3),
     rotatedAt: try row.date(column + 4), issuedAt: try row.date(column + 5),
     sentAt: try row.date(column + 6), createdAt: try row.date(column + 7),
     lastUsedAt: try row.date(column + 8), expiresAt: try row.date(column + 9),
-    sharedLifetime: try row.optionalInteger(column + 13).map { .seconds($0) },
-    boundFrom: try row.date(column + 10), address: try row.bytes(column + 11),
-    userAgent: try row.bytes(column + 12))
-  guard session.version >= 1, session.generation >= 1,
-    (0...session.generation).contains(session.confirmed)
-  else { throw .corrupt("session.version, generation or confirmed of \(id)") }
-  return session
+    sharedLifetime: try row.optionalInteger(column + 13), boundFrom: try row.date(column + 10),
+    address: try row.bytes(column + 11), userAgent: try row.bytes(column + 12))
 }

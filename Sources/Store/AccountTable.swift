@@ -41,7 +41,7 @@ extension Connection {
         (id, username, groups, version, is_disabled, created_at, password_hash)
       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (username) DO NOTHING
       """,
-      .text(account.id.text), .text(account.username.text), .text(account.groups.commaSeparated),
+      .text(account.id.text), .text(account.username.text), .text(account.groups.stored),
       .integer(account.version), .integer(account.isDisabled ? 1 : 0),
       .integer(account.createdAt.seconds), .text(credentials.passwordHash)) > 0
   }
@@ -52,7 +52,7 @@ extension Connection {
       """
       UPDATE account SET groups = ?2, version = ?3, is_disabled = ?4, password_hash = ?5
       WHERE id = ?1
-      """, .text(account.id.text), .text(account.groups.commaSeparated),
+      """, .text(account.id.text), .text(account.groups.stored),
       .integer(account.version), .integer(account.isDisabled ? 1 : 0),
       .text(credentials.passwordHash))
   }
@@ -81,41 +81,20 @@ extension Connection {
   func deleteRevocations(before time: NumericDate) throws(StoreError) {}
 }
 
-/// Reads an account; values that these programs would never store are reported as `corrupt`.
-///
-/// Names and groups become response headers, so a line break in the database must not get through.
 func readAccount(
   _ row: Row, _ id: AccountID, from column: Int32
 ) throws(StoreError) -> Account {
-  let name = try row.text(column)
-  guard let username = Username(name), username.text == name else {
-    throw .corrupt("account.username of \(id)")
-  }
-  guard let groups = Group.list(try row.text(column + 1)) else {
-    throw .corrupt("account.groups of \(id)")
-  }
-  let version = try row.integer(column + 2)
-  let isDisabled = try row.integer(column + 3)
-  guard version >= 1, (0...1).contains(isDisabled) else {
-    throw .corrupt("account.version or is_disabled of \(id)")
-  }
-  return Account(
-    id: id, username: username, groups: groups, version: version, isDisabled: isDisabled == 1,
+  try Account(
+    stored: id, username: try row.text(column), groups: try row.text(column + 1),
+    version: try row.integer(column + 2), isDisabled: try row.bool(column + 3),
     createdAt: try row.date(column + 4))
 }
 
 private func readAccountID(_ row: Row) throws(StoreError) -> AccountID {
-  guard let id = AccountID(try row.text(0)) else { throw .corrupt("account.id") }
-  return id
+  try AccountID(stored: try row.text(0))
 }
 
 private func readCredentials(_ row: Row) throws(StoreError) -> Credentials {
   let account = try readAccount(row, try readAccountID(row), from: 1)
   return Credentials(account: account, passwordHash: try row.text(6))
-}
-
-extension [Group] {
-  fileprivate var commaSeparated: String {
-    map(\.text).joined(separator: ",")
-  }
 }

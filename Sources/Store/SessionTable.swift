@@ -32,8 +32,7 @@ extension Connection {
       FROM session WHERE account = ?1 ORDER BY ordinal DESC
       """, .text(account.text)
     ) { row throws(StoreError) in
-      guard let id = SessionID(try row.text(0)) else { throw .corrupt("session.id") }
-      return try readSession(row, id, from: 1)
+      try readSession(row, try SessionID(stored: try row.text(0)), from: 1)
     }
   }
 
@@ -95,24 +94,15 @@ extension Connection {
   }
 }
 
-/// Reads a session; values that these programs would never store are reported as `corrupt`.
 private func readSession(
   _ row: Row, _ id: SessionID, from column: Int32
 ) throws(StoreError) -> Session {
-  guard let account = AccountID(try row.text(column)) else {
-    throw .corrupt("session.account of \(id)")
-  }
-  let session = Session(
-    id: id, account: account, version: try row.integer(column + 1),
+  try Session(
+    stored: id, account: try row.text(column), version: try row.integer(column + 1),
     generation: try row.integer(column + 2), confirmed: try row.integer(column + 3),
     rotatedAt: try row.date(column + 4), issuedAt: try row.date(column + 5),
     sentAt: try row.date(column + 6), createdAt: try row.date(column + 7),
     lastUsedAt: try row.date(column + 8), expiresAt: try row.date(column + 9),
-    sharedLifetime: try row.optionalInteger(column + 13).map { .seconds($0) },
-    boundFrom: try row.date(column + 10), address: try row.text(column + 11),
-    userAgent: try row.text(column + 12))
-  guard session.version >= 1, session.generation >= 1,
-    (0...session.generation).contains(session.confirmed)
-  else { throw .corrupt("session.version, generation or confirmed of \(id)") }
-  return session
+    sharedLifetime: try row.optionalInteger(column + 13), boundFrom: try row.date(column + 10),
+    address: try row.text(column + 11), userAgent: try row.text(column + 12))
 }

@@ -102,6 +102,13 @@ enum Value {
     return try date(column)
   }
 
+  /// A truth, which is 0 or 1.
+  func bool(_ column: Int32) throws(StoreError) -> Bool {
+    let number = try integer(column)
+    guard number == 0 || number == 1 else { throw .corrupt("column \(column) is neither 0 nor 1") }
+    return number == 1
+  }
+
   func optionalInteger(_ column: Int32) throws(StoreError) -> Int64? {
     guard unsafe sqlite3_column_type(statement, column) != SQLITE_NULL else { return nil }
     return try integer(column)

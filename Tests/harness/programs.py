@@ -11,9 +11,11 @@ ROUTES = "register login refresh logout revoke password me sessions jwks health 
 COOKIE = "__Secure-refresh"
 COMPANION = "__Host-refresh-binding"
 # Variables of the tests. The programs refuse a name with this prefix that is no setting of theirs.
-OWN_VARIABLES = {f"TALLYSTICK_{name}" for name in ("BIN", "CHAOS_ROUNDS", "CHAOS_SEED", "ROUNDS", "SEED", "STORE")}
+OWN_VARIABLES = {f"TALLYSTICK_{name}" for name in ("BIN", "CHAOS_ROUNDS", "CHAOS_SEED", "HOST_ROUNDS", "ROUNDS", "SEED", "STORE")}
 # How often races, kills and samples are repeated; 1000 is in full.
 ROUNDS = int(os.environ.get("TALLYSTICK_ROUNDS", "100"))
+# How many rounds two hosts are tried together; a fail-over is forty.
+HOST_ROUNDS = int(os.environ.get("TALLYSTICK_HOST_ROUNDS", "200"))
 
 
 def environment():

@@ -73,6 +73,10 @@ def make(state, like=None):
     if ENGINE == "sqlite":
         return {}
     server().execute(f"CREATE DATABASE {_name(state)}" + (f" TEMPLATE {_name(like)}" if like else ""))
+    if like:
+        # Which would be another host, for which `key rotate` waits.
+        with contextlib.closing(Database(_uri(state))) as opened:
+            opened.execute("DELETE FROM tallystick.key_host")
     return {"TALLYSTICK_STORE": server().uri(_name(state))}
 
 

@@ -40,6 +40,7 @@ class Server:
     """One PostgreSQL server on a Unix socket in its folder."""
 
     SETTINGS = {"listen_addresses": "", "fsync": "off", "max_connections": "200", "wal_level": "replica", "hot_standby": "on"}
+    port = 5432
 
     def __init__(self, standby_of=None, **settings):
         self.folder = Folder()
@@ -47,21 +48,38 @@ class Server:
         self.settings = self.SETTINGS | settings
         self.process = None
         if standby_of:
-            run(BIN / "pg_basebackup", "-h", standby_of.path, "-U", "tallystick", "-D", self.path / "data", "-R", "-X", "stream", "-c", "fast")
-            with open(self.path / "data/postgresql.auto.conf", "a") as file:
-                file.write(f"primary_conninfo = 'host={standby_of.path} user=tallystick application_name=standby'\n")
+            self.follow(standby_of)
         else:
             run(BIN / "initdb", "-D", self.path / "data", "-U", "tallystick", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+            self.start()
+            run(BIN / "createdb", *self.here, "tallystick")
+
+    def follow(self, primary):
+        """Begins anew, as a standby that its primary waits for at each commit."""
+        shutil.rmtree(self.path / "data", ignore_errors=True)
+        run(BIN / "pg_basebackup", *primary.here, "-D", self.path / "data", "-R", "-X", "stream", "-c", "fast")
+        with open(self.path / "data/postgresql.auto.conf", "a") as file:
+            file.write(f"primary_conninfo = 'host={primary.path} user=tallystick application_name=standby'\n")
+            # Once it is the primary itself, it waits for nobody, until it has a standby.
+            file.write("synchronous_standby_names = ''\n")
         self.start()
-        if not standby_of:
-            run(BIN / "createdb", "-h", self.path, "-U", "tallystick", "tallystick")
+        primary.sql("ALTER SYSTEM SET synchronous_standby_names = 'standby'")
+        primary.sql("SELECT pg_reload_conf()")
+        wait_until(
+            lambda: primary.sql("SELECT sync_state FROM pg_stat_replication") == "sync", "the standby to be synchronous", 60)
 
     @property
     def uri(self):
         return f"postgresql://tallystick@/tallystick?host={self.path}"
 
+    @property
+    def here(self):
+        """How the server's own commands find it: the socket, where nobody is asked for a password."""
+        return "-h", self.path, "-p", self.port, "-U", "tallystick"
+
     def start(self):
-        words = [f"-c{name}={value}" for name, value in (self.settings | {"unix_socket_directories": self.path}).items()]
+        settings = self.settings | {"unix_socket_directories": self.path, "port": self.port}
+        words = [f"-c{name}={value}" for name, value in settings.items()]
         self.process = subprocess.Popen(
             [*AS, BIN / "postgres", "-D", self.path / "data", *words], stdin=subprocess.DEVNULL,
             stdout=open(self.path / "log", "ab"), stderr=subprocess.STDOUT, cwd="/")
@@ -69,10 +87,10 @@ class Server:
 
     def is_ready(self):
         assert self.process.poll() is None, (self.path / "log").read_text()[-2000:]
-        return subprocess.run([BIN / "pg_isready", "-q", "-h", self.path, "-U", "tallystick"], check=False).returncode == 0
+        return subprocess.run([BIN / "pg_isready", "-q", *map(str, self.here)], check=False).returncode == 0
 
     def sql(self, text):
-        return run(BIN / "psql", "-XAtq", "-h", self.path, "-U", "tallystick", "-d", "tallystick", "-c", text).strip()
+        return run(BIN / "psql", "-XAtq", *self.here, "-d", "tallystick", "-c", text).strip()
 
     def kill(self):
         """As if the machine had lost its power: nobody says goodbye."""

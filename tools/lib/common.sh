@@ -47,7 +47,8 @@ recorded() {
 
 # The programs refuse a variable TALLYSTICK_… that is no setting of theirs; these are the tests'.
 forget_variables_of_tests() {
-  unset TALLYSTICK_BIN TALLYSTICK_CHAOS_ROUNDS TALLYSTICK_CHAOS_SEED TALLYSTICK_ROUNDS TALLYSTICK_SEED
+  unset TALLYSTICK_BIN TALLYSTICK_CHAOS_ROUNDS TALLYSTICK_CHAOS_SEED TALLYSTICK_HOST_ROUNDS TALLYSTICK_ROUNDS \
+    TALLYSTICK_SEED
 }
 
 # as_root COMMAND…: as root, or by sudo.
