@@ -5,10 +5,13 @@ directory has a database of its own on it.
 """
 
 import atexit
+import collections
+import concurrent.futures
 import contextlib
 import ctypes
 import fcntl
 import hashlib
+import itertools
 import os
 import pathlib
 import re
@@ -50,6 +53,10 @@ class Server:
 
 class _Started:
     server = None
+    # Databases are made and emptied by it while a test runs: to copy one costs more than most tests.
+    worker = concurrent.futures.ThreadPoolExecutor(1)
+    numbers = itertools.count()
+    templates = {}
 
 
 def server():
@@ -72,12 +79,72 @@ def make(state, like=None):
     """Whatever a state needs beside its directory, empty or a copy of another state's; its settings."""
     if ENGINE == "sqlite":
         return {}
-    server().execute(f"CREATE DATABASE {_name(state)}" + (f" TEMPLATE {_name(like)}" if like else ""))
     if like:
-        # Which would be another host, for which `key rotate` waits.
-        with contextlib.closing(Database(_uri(state))) as opened:
-            opened.execute("DELETE FROM tallystick.key_host")
+        if like not in _Started.templates:
+            _Started.templates[like] = _Template(_name(like))
+        template = _Started.templates[like]
+        server().execute(f"ALTER DATABASE {template.take()} RENAME TO {_name(state)}")
+        template.used.add(_name(state))
+    else:
+        server().execute(f"CREATE DATABASE {_name(state)}")
     return {"TALLYSTICK_STORE": server().uri(_name(state))}
+
+
+class _Template:
+    """A database with what `init` made, and those that are as it is."""
+
+    # Of everything that a test could have changed beside the rows.
+    SHAPE = """SELECT md5(string_agg(line, ';' ORDER BY line)) FROM (
+        SELECT concat(c.relname, c.relkind, a.attname, a.atttypid, a.attnotnull) AS line FROM pg_class AS c
+          JOIN pg_attribute AS a ON a.attrelid = c.oid WHERE c.relnamespace = 'tallystick'::regnamespace AND a.attnum > 0
+        UNION ALL SELECT concat(conname, pg_get_constraintdef(oid)) FROM pg_constraint
+          WHERE connamespace = 'tallystick'::regnamespace
+        UNION ALL SELECT tgname FROM pg_trigger WHERE NOT tgisinternal) AS lines"""
+
+    def __init__(self, name):
+        self.name = name
+        self.ready, self.emptied, self.used = collections.deque(), [], set()
+        with contextlib.closing(Database(server().uri(name))) as opened:
+            # The host that made it would be another one, for which `key rotate` waits.
+            opened.execute("DELETE FROM tallystick.key_host")
+            self.shape = opened.execute(self.SHAPE)
+            tables = [row[0] for row in opened.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'tallystick'")]
+            self.rows = {
+                table: opened.execute(f"SELECT COALESCE(json_agg(t), '[]')::text FROM tallystick.{table} AS t")[0][0]
+                for table in tables}
+
+    def take(self):
+        while len(self.ready) < 3:
+            self.ready.append(_Started.worker.submit(self._make))
+        return self.ready.popleft().result()
+
+    def _make(self):
+        if self.emptied:
+            return self.emptied.pop()
+        name = f"spare{next(_Started.numbers)}"
+        server().execute(f"CREATE DATABASE {name} TEMPLATE {self.name}")
+        return name
+
+    def give_back(self, name):
+        self.used.remove(name)
+        _Started.worker.submit(self._empty, name)
+
+    def _empty(self, name):
+        try:
+            with contextlib.closing(Database(server().uri(name))) as opened:
+                opened.execute("""SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                    WHERE datname = current_database() AND pid <> pg_backend_pid()""")
+                assert opened.execute(self.SHAPE) == self.shape
+                opened.execute("BEGIN")
+                opened.execute(f"TRUNCATE {', '.join(f'tallystick.{table}' for table in self.rows)}")
+                for table, rows in self.rows.items():
+                    opened.execute(
+                        f"INSERT INTO tallystick.{table} SELECT * FROM json_populate_recordset(NULL::tallystick.{table}, ?)", (rows,))
+                opened.execute("COMMIT")
+            self.emptied.append(name)
+        except AssertionError:
+            # A test has changed more than rows.
+            server().execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
 def setting(state):
@@ -86,9 +153,14 @@ def setting(state):
 
 
 def drop(state):
-    """Takes away what `make` made."""
+    """Takes away what `make` made; nobody has it open any more."""
     if ENGINE == "postgresql":
-        server().execute(f"DROP DATABASE IF EXISTS {_name(state)} WITH (FORCE)")
+        name = _name(state)
+        template = next((found for found in _Started.templates.values() if name in found.used), None)
+        if template:
+            template.give_back(name)
+        else:
+            server().execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
 @contextlib.contextmanager
