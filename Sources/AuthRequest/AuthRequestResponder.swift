@@ -141,14 +141,15 @@ package final class AuthRequestResponder: Sendable {
   /// cookie or a device token the request is, the username beside a device token, and each parameter
   /// of nginx that says something about the policy, by name and length.
   ///
-  /// - Returns: nil for a token that is too long: such a request is never allowed.
+  /// - Returns: nil for a request whose answer is not remembered: its credential has not the shape of
+  ///   one, and so never counts, or the username is spelled in another way than the store's.
   private func digest(
     of request: Request, _ presented: PresentedCredential, _ state: inout State
   ) -> Digest256? {
-    guard presented.token.count <= UnverifiedJWS.maximumByteCount else { return nil }
+    guard presented.hasShape else { return nil }
     state.input.removeAll(keepingCapacity: true)
     state.input.append(presented.kind)
-    state.input += presented.token
+    state.input.append(part: presented.token)
     if let username = presented.username { state.input.append(part: username) }
     for prefix: StaticString in ["TALLYSTICK_", "AUTH_REQUIRE", "AUTH_DEVICES"] {
       request.parameters.forEach(beginning: prefix) { name, value in
@@ -163,8 +164,6 @@ package final class AuthRequestResponder: Sendable {
 extension [UInt8] {
   /// Appends bytes so that where they begin and end can be told from the whole.
   fileprivate mutating func append(part: ArraySlice<UInt8>) {
-    // No byte of a token is 0xff, so what follows cannot be taken for a longer token.
-    append(0xff)
     var length = UInt32(truncatingIfNeeded: part.count)
     for _ in 0..<4 {
       append(UInt8(truncatingIfNeeded: length))

@@ -83,6 +83,19 @@ enum PresentedCredential: Equatable {
     }
   }
 
+  /// Whether it looks like what can count, and in one spelling: only then is the answer remembered.
+  ///
+  /// The password of `Authorization: Basic` is any bytes at all, and a username of twenty letters has a
+  /// million spellings.
+  var hasShape: Bool {
+    switch self {
+    case .bearer(let token), .gate(let token, _): token.count <= UnverifiedJWS.maximumByteCount
+    case .device(let token, let username, _):
+      DeviceToken.hasShape(token)
+        && username?.contains { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) } != true
+    }
+  }
+
   /// The username that came with a device token.
   var username: ArraySlice<UInt8>? {
     if case .device(_, let username, _) = self { username } else { nil }

@@ -61,7 +61,8 @@ extension Call {
             + "between what must hold together")
       }
       guard requirement.admits(account) else {
-        note(.groupRefused, account: account.id)
+        noteLimited(
+          .groupRefused, account: account.id, reason: "AUTH_REQUIRE does not admit the account")
         throw Refusal.insufficientScope
       }
     }

@@ -150,6 +150,9 @@ extension SQLiteStore {
           WHERE live.id = session.id AND live.generation = session.generation
             AND live.version = session.version AND account.version = session.version)
         """)
+      // A device token that was ended since must not count again.
+      try connection.run(
+        "DELETE FROM device WHERE id NOT IN (SELECT id FROM replaced.device)")
     } else {
       try connection.run("DELETE FROM session")
     }

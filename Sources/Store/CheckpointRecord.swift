@@ -8,7 +8,7 @@
 //
 // Nothing is concluded while a checkpoint is under way or has broken off, without a record, or for
 // an empty log. A record outlives the programs, and does no harm: when none runs, the index is made
-// anew, and is like no record.
+// anew, and nothing is concluded from it before a commit.
 
 import Accounts
 import System
@@ -89,7 +89,7 @@ extension OpenFiles {
     // In this order: a checkpoint that begins or ends meanwhile changes the index.
     let before = connection.database.logProgress()
     guard let found = FileStatus(of: path) else { return .unclear(file) }
-    guard let before, before.isSettled, let record = WriteLock.record(of: path),
+    guard let before, before.isSettled, !before.isMadeAnew, let record = WriteLock.record(of: path),
       record.file.isSameFile(as: found), record.progress == before,
       connection.database.logProgress() == before
     else { return .unclear(found) }

@@ -80,6 +80,8 @@ final class Connection: @unchecked Sendable {
     // the lock may wait for this very connection, so nobody waits for the lock without an end.
     let lock = WriteLock(of: path)
     while true {
+      // Another program may have made them, and hold the lock for something else now.
+      if hasLog(real) { return try body() }
       let isDone =
         isLocked
         ? try makeLog(of: real, body)

@@ -83,7 +83,8 @@ private let isConfigured: Bool = {
     }
     guard isThere else { return nil }
     return LogProgress(
-      salt: UInt64(words[8]) << 32 | UInt64(words[9]), copied: words[24], begun: words[32])
+      salt: UInt64(words[8]) << 32 | UInt64(words[9]), copied: words[24],
+      begun: words[32], isMadeAnew: words[2] == 0)
   }
 
   /// The bytes of the log that is open, be it deleted; nil where there is none.
@@ -141,6 +142,15 @@ struct LogProgress: Equatable, Sendable {
   let copied: UInt32
   /// The frames that are copied when the checkpoint ends that is under way, or broke off.
   let begun: UInt32
+  /// Whether the index was made from the log that was there, and nobody has committed since.
+  ///
+  /// It then says nothing: its first checkpoint copies frames that were copied before, and leaves it
+  /// as it was before it was made anew.
+  var isMadeAnew = false
+
+  static func == (left: LogProgress, right: LogProgress) -> Bool {
+    left.salt == right.salt && left.copied == right.copied && left.begun == right.begun
+  }
 
   /// Whether there is a log, and no checkpoint that is under way or broke off.
   var isSettled: Bool { salt != 0 && copied == begun }

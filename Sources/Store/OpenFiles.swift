@@ -145,7 +145,8 @@ final class OpenFiles: Sendable {
   /// Somebody may have deleted it since SQLite has opened it.
   private func openFile(_ path: String) -> FileStatus {
     guard let found = FileStatus(of: path) else { return .none }
-    for number in 0..<4_096 as Range<Int32> {
+    // SQLite opens it after as many connections as the process may have.
+    for number in 0..<Int32(clamping: min(sysconf(Int32(_SC_OPEN_MAX)), 65_536)) {
       var info = stat()
       if unsafe fstat(number, &info) == 0, FileStatus(info).isSameFile(as: found) { return found }
     }

@@ -32,17 +32,20 @@ package struct DeviceToken: Equatable, Sendable {
     text.count >= 3 && prefix.withUTF8Buffer { unsafe text.prefix(3).elementsEqual($0) }
   }
 
+  /// Whether a text has the length and the characters of a device token; its checksum may be wrong.
+  package static func hasShape(_ text: ArraySlice<UInt8>) -> Bool {
+    text.count == byteCount && isMeant(by: text) && Base62.isDigits(text.dropFirst(3))
+  }
+
   /// The digest under which the store has a presented token.
   ///
   /// - Parameter presented: The bytes of the token.
   /// - Returns: nil for a text that is no device token, or whose checksum is wrong.
   package static func digest(ofPresented presented: ArraySlice<UInt8>) -> String? {
-    guard presented.count == byteCount, isMeant(by: presented) else { return nil }
+    guard hasShape(presented) else { return nil }
     let secret = presented.dropFirst(3).prefix(secretCount)
     let checksum = presented.suffix(checksumCount)
-    guard Base62.isDigits(secret), checksum.elementsEqual(DeviceToken.checksum(of: secret)) else {
-      return nil
-    }
+    guard checksum.elementsEqual(DeviceToken.checksum(of: secret)) else { return nil }
     return digest(of: presented)
   }
 

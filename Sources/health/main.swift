@@ -10,7 +10,8 @@ import Token
 
 let settings = Settings.load()
 let keys = orExit(try KeyStore(directory: settings.keys, signing: false))
-let store = orExit(try openStore(settings))
+// Somebody else may be writing, which is no illness: it is not waited for as long as a login would.
+let store = orExit(try openStore(settings, patience: .seconds(1)))
 
 serve(.get, settings: settings, keys: keys, threads: 2) { _ in
   _ = try store.revocationMark()

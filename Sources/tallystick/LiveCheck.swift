@@ -46,6 +46,17 @@ enum HTTPClient {
     return Answer(status: status, body: Array(done.output[..<end]))
   }
 
+  /// Asks up to three times, until the answer is no failure of a server: a program that has just been
+  /// installed or restarted may need longer for its first request than nginx waits.
+  static func askPatiently(_ url: String, token: String? = nil) throws(Refused) -> Answer {
+    for _ in 1...2 {
+      let answer = try ask(url, token: token)
+      guard answer.status >= 500 else { return answer }
+      sleep(2)
+    }
+    return try ask(url, token: token)
+  }
+
   private static func quotedForCurl(_ text: String) -> String {
     "\"" + text.map { $0 == "\"" || $0 == "\\" ? "\\\($0)" : String($0) }.joined() + "\""
   }
@@ -92,7 +103,7 @@ func liveFindings(
 
 /// Whether the programs that only verify reach the store and the keys: health is one of them.
 private func unhealthy(_ settings: Settings) throws(Refused) -> [Finding] {
-  let answer = try HTTPClient.ask(settings.issuer.text + "/auth/health")
+  let answer = try HTTPClient.askPatiently(settings.issuer.text + "/auth/health")
   guard answer.status != 204 else { return [] }
   return [
     Finding(
@@ -165,6 +176,8 @@ private func isHostName(_ name: String) -> Bool {
     && !name.utf8.contains { "*~^".utf8.contains($0) }
 }
 
+private let unanswered = "journalctl -u tallystick-check; the error log of nginx"
+
 private func tried(_ place: GuardedPlace, _ token: String) -> [Finding] {
   func finding(_ problem: String, _ remedy: String) -> Finding {
     Finding(
@@ -172,7 +185,10 @@ private func tried(_ place: GuardedPlace, _ token: String) -> [Finding] {
       problem: "\(place.url) \(problem)", remedy: remedy)
   }
   do throws(Refused) {
-    let closed = try HTTPClient.ask(place.url)
+    let closed = try HTTPClient.askPatiently(place.url)
+    guard closed.status < 500 else {
+      return [finding("is answered with \(closed.status)", unanswered)]
+    }
     guard [401, 403, 302].contains(closed.status) else {
       return [
         finding(
@@ -181,13 +197,9 @@ private func tried(_ place: GuardedPlace, _ token: String) -> [Finding] {
     }
     // The account of the doctor is none of those that are named.
     guard place.admitted != nil else { return [] }
-    let open = try HTTPClient.ask(place.url, token: token)
+    let open = try HTTPClient.askPatiently(place.url, token: token)
     guard ![401, 403, 500, 502, 503, 504].contains(open.status) else {
-      return [
-        finding(
-          "is answered with \(open.status) for an account that may see it",
-          "journalctl -u tallystick-check; the error log of nginx")
-      ]
+      return [finding("is answered with \(open.status) for an account that may see it", unanswered)]
     }
     return []
   } catch {

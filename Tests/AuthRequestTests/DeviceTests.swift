@@ -90,6 +90,22 @@ private func header(_ token: String) -> (String, String) { ("HTTP_X_TALLYSTICK_D
     }
   }
 
+  /// A password is any bytes at all, also such as look like the rest of another request.
+  @Test func `is not taken from memory for a password that imitates a request`() throws {
+    let host = try Host()
+    let site = "https://a.test"
+    let (token, _) = try host.device(sites: [site])
+    #expect(host.ask([basic("alice", token), ("AUTH_REQUIRE", "staff")], site: site).status == 204)
+    for mark in [[], [0xff]] as [[UInt8]] {
+      var imitation = Array("staff:\(token)".utf8)
+      for part in ["alice", "TALLYSTICK_SITE", site, "AUTH_REQUIRE"] {
+        imitation += mark + [UInt8(part.utf8.count), 0, 0, 0] + Array(part.utf8)
+      }
+      let header = ("HTTP_AUTHORIZATION", "Basic \(Data(imitation).base64EncodedString())")
+      #expect(host.ask([header], site: nil).status == 401)
+    }
+  }
+
   @Test func `is held to its sites and methods, also from memory`() throws {
     let host = try Host()
     let (held, _) = try host.device(sites: ["https://a.test"])

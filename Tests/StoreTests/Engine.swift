@@ -14,9 +14,15 @@ struct Engine: Sendable, CustomTestStringConvertible {
     sqlite("SQLite, one job a transaction", batch: 1), sqlite("SQLite", batch: 256), postgreSQL,
   ]
 
+  /// What is tested is what a store answers, and not how soon on a busy machine.
+  private static let patience = Duration.seconds(60)
+
   /// A database of its own for each directory, on one server for all tests.
   static let postgreSQL = Engine(testDescription: "PostgreSQL") { directory in
-    try PostgreSQLStore(uri: try Server.shared.get().database(for: directory))
+    var options = PostgreSQLOptions()
+    options.patience = Engine.patience
+    return try PostgreSQLStore(
+      uri: try Server.shared.get().database(for: directory), options: options)
   }
 
   private static func sqlite(_ name: String, batch: Int) -> Engine {
@@ -25,6 +31,7 @@ struct Engine: Sendable, CustomTestStringConvertible {
       if !FileManager.default.fileExists(atPath: path) { try SQLiteStore.create(at: path) }
       var options = StoreOptions()
       options.batch = batch
+      options.patience = Engine.patience
       return try SQLiteStore(at: path, options: options)
     }
   }

@@ -5,6 +5,7 @@ stands before the sign-in alone, so what the browser asks of it can be counted, 
 """
 
 import json
+import time
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
@@ -79,7 +80,7 @@ def signed_in(person):
 # --- the way through ---
 
 
-def test_whoever_is_signed_in_goes_on_unseen(stack, signed_in):
+def test_whoever_is_signed_in_goes_on_unseen(stack, signed_in, capsys):
     page = signed_in.page()
     # Whatever the gate shows on the way, even for one frame.
     page.add_init_script("""addEventListener("DOMContentLoaded", () => {
@@ -93,8 +94,11 @@ def test_whoever_is_signed_in_goes_on_unseen(stack, signed_in):
     page.on("console", lambda message: said.append(message.text))
     page.on("request", lambda request: sent.append(request))
     there = origin(stack) + "/?x=1&y=%26%20z#notes"
+    began = time.monotonic()
     page.goto(there, wait_until="commit")
     is_in(page, signed_in)
+    with capsys.disabled():
+        print(f"\nthe way in: {time.monotonic() - began:.2f} s in Chromium on loopback")
     assert page.url == there
     assert not any(text.startswith("shown") for text in said)
     # Six requests, beside the files of the gate page.

@@ -81,6 +81,19 @@ def test_sessions_that_the_replaced_state_shows_unchanged_go_on(kept):
         assert host.check(answer.token).status == 401 and host.refresh(answer.cookie).status == 401
 
 
+def test_a_device_token_that_was_ended_since_does_not_come_back(kept):
+    host, file = kept
+    host.admin("device", "add", "alice", "laptop")
+    host.admin("device", "add", "alice", "phone")
+    backup(host, file)
+    laptop, = [line.split()[0] for line in host.admin("device", "list", "alice").stdout.splitlines() if "laptop" in line]
+    host.admin("device", "end", laptop)
+    host.stop()
+    host.admin("restore", str(file))
+    said = host.admin("device", "list", "alice").stdout
+    assert "phone" in said and "laptop" not in said
+
+
 def test_a_backup_without_keys_signs_everybody_in_anew(kept):
     host, file = kept
     token = host.login().token

@@ -189,6 +189,22 @@ def test_nothing_that_sqlite_does_by_itself_denies_anybody_T194_T204(server):
         assert server.refresh(cookie).status == 200
 
 
+@pytest.mark.parametrize("kind", ["PASSIVE", "FULL", "RESTART", "TRUNCATE"])
+def test_a_checkpoint_of_a_shell_right_after_a_restart_is_no_alarm(server, kind):
+    """The index of the log is new then, and becomes what it was before without anybody's commit."""
+    token = server.register().token
+    assert server.check(token).status == 204
+    # The one commit after a restart copies the whole log.
+    server.stop()
+    assert server.login().status == 200
+    server.stop()
+    assert server.check(token).status == 204
+    subprocess.run(["sqlite3", path(server), f"PRAGMA wal_checkpoint({kind})"], check=True, stdout=subprocess.DEVNULL)
+    for _ in range(2):
+        assert server.check(token).status == 204 and server.call("me", token=token).status == 200
+    assert server.login().status == 200 and server.check(token).status == 204
+
+
 def test_health_knows_that_nothing_can_be_written_T190(server):
     assert server.call("health").status == 204
     # As if it were somebody else's: what opens it is told no, even root.

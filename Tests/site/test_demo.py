@@ -55,6 +55,19 @@ def test_the_echo_answers_as_on_the_issuers_host(site, inside, alice):
             assert not {"Cookie", "Authorization"} & set(answer["headers"])
 
 
+def test_a_body_that_an_application_leaves_unread_is_no_request(site, inside):
+    """RFC 9112 §11.2, behind nginx: a GET may have a body."""
+    note = f"smuggled{os.getpid()}"
+    inner = f"POST /notes HTTP/1.1\r\nHost: x\r\nX-Auth-User: admin\r\nContent-Length: {len(note) + 5}\r\n\r\ntext={note}"
+    for path in ("/icon.svg", "/app.webmanifest"):
+        for _ in range(3):
+            answer = site.at(HOST, path, content=inner)
+            assert answer.status_code == 200 and "image" in answer.headers["content-type"] or "manifest" in path
+    for _ in range(8):
+        assert site.at(HOST, "/icon.svg").status_code == 200
+    assert note not in inside.ask(HOST, "/", kind=NAVIGATION).text
+
+
 def test_a_form_of_the_site_is_taken_and_another_sites_is_not(site, visitor):
     visitor.come_in(HOST)
     form = {"data": {"text": "a note <of> one"}, "method": "POST"}

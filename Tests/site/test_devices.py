@@ -198,7 +198,9 @@ def test_an_application_gets_its_own_authorization_and_never_a_token_of_ours(sit
     device = {"X-Tallystick-Device": owner.token}
     for own in ("Basic b2Y6dGhlIGFwcGxpY2F0aW9u", "Bearer the-applications-own", "Digest x", "token abc"):
         assert told(device | {"Authorization": own}) == own
-    for ours in (f"Bearer {owner.token}", f"bearer  {owner.token}", f"Bearer {owner.account.token}"):
+    # The colon before a token stands at any of the three places of base64.
+    basics = [base64.b64encode(f"{name}:{owner.token}".encode()).decode() for name in ("a", "of", "you", owner.name)]
+    for ours in (*(f"Basic {each}" for each in basics), f"basic  {basics[0]}", f"Bearer {owner.token}", f"bearer  {owner.token}", f"Bearer {owner.account.token}"):
         assert told(device | {"Authorization": ours}) is None
     for way in (*owner.ways, owner.account.bearer):
         assert told(way) is None

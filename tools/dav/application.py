@@ -12,19 +12,19 @@ nginx tells it: `X-Auth-Subject`. It has no login of its own. A browser sees the
 import contextlib
 import email.utils
 import html
-import http.server
 import mimetypes
 import os
 import pathlib
 import re
 import shutil
-import socketserver
 import sys
 import tempfile
 import urllib.parse
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+from unix_server import PIECE, Handler, serve
+
 ROOT = "/dav/"
-PIECE = 65536
 METHODS = "OPTIONS, PROPFIND, GET, HEAD, PUT, DELETE, MKCOL, COPY, MOVE"
 
 
@@ -32,11 +32,8 @@ class Refused(Exception):
     """What is answered in place of what was asked for: a status."""
 
 
-class Folder(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class Folder(Handler):
     server_version = "dav"
-    sys_version = ""
-    timeout = 75
     place = pathlib.Path()
 
     def __getattr__(self, name):
@@ -45,8 +42,6 @@ class Folder(http.server.BaseHTTPRequestHandler):
         raise AttributeError(name)
 
     def handle_method(self):
-        self.left = int(self.headers.get("Content-Length") or 0)
-        self.is_chunked = self.headers.get("Transfer-Encoding", "").lower() == "chunked"
         try:
             getattr(self, self.command.lower())()
         except Refused as refused:
@@ -226,21 +221,6 @@ class Folder(http.server.BaseHTTPRequestHandler):
         else:
             file.unlink()
 
-    def body(self):
-        """The body, piece by piece, with a length or chunked."""
-        if self.is_chunked:
-            self.is_chunked = False
-            while size := int(self.rfile.readline().split(b";")[0], 16):
-                while size and (piece := self.rfile.read(min(size, PIECE))):
-                    size -= len(piece)
-                    yield piece
-                self.rfile.readline()
-            self.rfile.readline()
-            return
-        while self.left > 0 and (piece := self.rfile.read(min(self.left, PIECE))):
-            self.left -= len(piece)
-            yield piece
-
     def answer(self, status, content=b"", media_type=None, headers=()):
         for _ in self.body():
             pass
@@ -255,35 +235,12 @@ class Folder(http.server.BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(content)
 
-    def address_string(self):
-        return "nginx"
-
-    def log_message(self, *_):
-        pass
-
-
-class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
-    daemon_threads = True
-    request_queue_size = 512
-
-    def handle_error(self, request, client_address):
-        # A connection that nginx gave up is no news.
-        if not isinstance(sys.exc_info()[1], OSError):
-            super().handle_error(request, client_address)
-
 
 def main():
-    if len(sys.argv) != 3 or sys.argv[1].startswith("-"):
-        print(__doc__.strip())
-        sys.exit(0 if "--help" in sys.argv else 100)
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(sys.argv[1])
-    Folder.place = pathlib.Path(sys.argv[2]).resolve()
-    Folder.place.mkdir(mode=0o700, exist_ok=True)
-    before = os.umask(0o117)
-    with Server(sys.argv[1], Folder) as server, contextlib.suppress(KeyboardInterrupt):
-        os.umask(before)
-        server.serve_forever()
+    if len(sys.argv) == 3:
+        Folder.place = pathlib.Path(sys.argv[2]).resolve()
+        Folder.place.mkdir(mode=0o700, exist_ok=True)
+    serve(Folder, __doc__, more=1)
 
 
 if __name__ == "__main__":

@@ -28,13 +28,12 @@ import time
 import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
-from unix_server import Handler, serve
+from unix_server import PIECE, Handler, serve
 
 PAGES = pathlib.Path(__file__).resolve().parent / "pages"
 # nginx asks who a visitor is when a stream is opened, and not again. So each ends after this many
 # seconds, and the page opens the next: a sign-out closes both at the latest then.
 LONGEST = 60
-PIECE = 65536
 
 
 class Board:
@@ -147,22 +146,6 @@ class Visitor(Handler):
         media_type = "application/manifest+json" if found.suffix == ".webmanifest" else mimetypes.guess_type(found.name)[0]
         # A browser may keep it for an hour: the guard says otherwise for what it guards.
         self.answer(200, media_type or "application/octet-stream", found.read_bytes(), ("Cache-Control", "public, max-age=3600"))
-
-    def body(self):
-        """The body, piece by piece, with a length or chunked."""
-        if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
-            while size := int(self.rfile.readline().split(b";")[0], 16):
-                while size:
-                    piece = self.rfile.read(min(size, PIECE))
-                    size -= len(piece) or size
-                    yield piece
-                self.rfile.readline()
-            self.rfile.readline()
-            return
-        left = int(self.headers.get("Content-Length") or 0)
-        while left > 0 and (piece := self.rfile.read(min(left, PIECE))):
-            left -= len(piece)
-            yield piece
 
     def upload(self):
         digest, count = hashlib.sha256(), 0

@@ -26,11 +26,7 @@ class Echo(Handler):
         raise AttributeError(name)
 
     def answer(self):
-        # Only nginx connects, and it frames a body in no other way.
-        if "Transfer-Encoding" in self.headers:
-            self.send_error(501)
-            return
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = b"".join(self.body())
         received = {}
         for name in dict.fromkeys(self.headers.keys()):
             received[name] = ", ".join(self.headers.get_all(name))
