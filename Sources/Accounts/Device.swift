@@ -6,21 +6,10 @@
 /// The identifier of a device token, by which it is listed and ended.
 ///
 /// It is not a secret: nobody can do anything with it alone.
-package struct DeviceID: Hashable, Sendable, CustomStringConvertible {
+package struct DeviceID: Identifier {
   package let text: String
 
-  /// Takes 26 characters of lower-case base32, which encode 128 random bits.
-  ///
-  /// It returns nil for any other text.
-  package init?(_ text: String) {
-    guard isIdentifier(text) else { return nil }
-    self.text = text
-  }
-
-  package var description: String { text }
-
-  /// The first characters, which are enough to find a device token in a log.
-  package var prefix: String { String(text.prefix(8)) }
+  package init(unchecked text: String) { self.text = text }
 }
 
 /// A device token as the store keeps it.

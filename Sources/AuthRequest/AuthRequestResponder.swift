@@ -109,7 +109,7 @@ package final class AuthRequestResponder: Sendable {
     for (index, request) in requests.enumerated() {
       let presented = PresentedCredential(request.parameters)
       var digest: Digest256?
-      if remembers, let presented { digest = self.digest(of: request, presented, &state) }
+      if remembers, let presented { digest = Digest256(of: request, presented, by: &state.input) }
       let known = digest.flatMap { state.cache.find($0, at: time) }
       if let known, known.revocations == revocations {
         responses[index] = known.response
@@ -122,7 +122,7 @@ package final class AuthRequestResponder: Sendable {
     guard !questions.isEmpty else { return responses }
     open(&questions, requests, at: time)
     verify(&questions)
-    let holders = holders(of: questions)
+    let holders = Holders(of: questions.compactMap { try? $0.credential?.get() }, in: store)
     for question in questions {
       // One that came twice was decided a moment ago.
       let known = question.digest.flatMap { state.cache.find($0, at: time) }
@@ -136,70 +136,6 @@ package final class AuthRequestResponder: Sendable {
     }
     return responses
   }
-
-  /// The digest of everything that the decision depends on: the credential, what use of a gate
-  /// cookie or a device token the request is, the username beside a device token, and each parameter
-  /// of nginx that says something about the policy, by name and length.
-  ///
-  /// - Returns: nil for a request whose answer is not remembered: its credential has not the shape of
-  ///   one, and so never counts, or the username is spelled in another way than the store's.
-  private func digest(
-    of request: Request, _ presented: PresentedCredential, _ state: inout State
-  ) -> Digest256? {
-    guard presented.hasShape else { return nil }
-    state.input.removeAll(keepingCapacity: true)
-    state.input.append(presented.kind)
-    state.input.append(part: presented.token)
-    if let username = presented.username { state.input.append(part: username) }
-    for prefix: StaticString in ["TALLYSTICK_", "AUTH_REQUIRE", "AUTH_DEVICES"] {
-      request.parameters.forEach(beginning: prefix) { name, value in
-        state.input.append(part: name)
-        state.input.append(part: value)
-      }
-    }
-    return Digest256(of: state.input)
-  }
-}
-
-extension [UInt8] {
-  /// Appends bytes so that where they begin and end can be told from the whole.
-  fileprivate mutating func append(part: ArraySlice<UInt8>) {
-    var length = UInt32(truncatingIfNeeded: part.count)
-    for _ in 0..<4 {
-      append(UInt8(truncatingIfNeeded: length))
-      length >>= 8
-    }
-    self += part
-  }
-}
-
-/// What the store has of the credentials that questions are about, or why none of it can be read.
-private struct Holders {
-  var sessions: Result<[SessionID: Result<AccountSession, StoreError>], StoreError>
-  /// By the digests of the tokens.
-  var devices: Result<[String: Result<AccountDevice, StoreError>], StoreError>
-
-  subscript(credential: VerifiedCredential) -> Holder? {
-    get throws {
-      switch credential {
-      case .access(let token): try session(token.claims.session)
-      case .gate(let token, _): try session(token.claims.session)
-      case .device(let digest, _, _): try devices.get()[digest]?.get().asHolder
-      }
-    }
-  }
-
-  private func session(_ id: SessionID) throws -> Holder? {
-    try sessions.get()[id]?.get().asHolder
-  }
-}
-
-extension AccountSession {
-  fileprivate var asHolder: Holder { .session(self) }
-}
-
-extension AccountDevice {
-  fileprivate var asHolder: Holder { .device(self) }
 }
 
 /// A request that has to be decided anew, and how far it has come.
@@ -268,27 +204,6 @@ extension AuthRequestResponder {
     }
   }
 
-  /// The sessions and the device tokens of the verified credentials, each kind read in one
-  /// transaction.
-  private func holders(of questions: [Question]) -> Holders {
-    var sessions = Set<SessionID>()
-    var devices = Set<String>()
-    for case .success(let credential) in questions.map(\.credential) {
-      switch credential {
-      case .access(let token): sessions.insert(token.claims.session)
-      case .gate(let token, _): sessions.insert(token.claims.session)
-      case .device(let digest, _, _): devices.insert(digest)
-      }
-    }
-    return Holders(
-      sessions: Result { () throws(StoreError) in
-        try store.accountSessions(of: Array(sessions))
-      },
-      devices: Result { () throws(StoreError) in
-        try store.accountDevices(of: Array(devices))
-      })
-  }
-
   /// Decides one request.
   ///
   /// - Returns: The answer, and what to remember of it if it allows.
@@ -326,69 +241,5 @@ extension AuthRequestResponder {
       log.write(.error, .failed, ["reason": .string("\(type(of: error))")])
     }
     return (.undecided, nil)
-  }
-}
-
-extension KeyStore {
-  /// Verifies a credential of any kind, without looking at what the store has of it.
-  fileprivate func verify(
-    _ presented: PresentedCredential, of call: Call
-  ) throws(TokenError) -> VerifiedCredential {
-    switch presented {
-    case .bearer(let token):
-      return .access(try verify(Array(token), under: call.settings, at: call.time))
-    case .gate(let token, let use):
-      guard let site = call.site else { throw .audience }
-      return .gate(
-        try verify(gate: Array(token), at: site, under: call.settings, at: call.time), use)
-    case .device(let token, let username, let use):
-      guard let digest = DeviceToken.digest(ofPresented: token) else { throw .malformed }
-      guard let username else { return .device(digest: digest, username: nil, use) }
-      let text = String(validating: username, as: UTF8.self)
-      guard let name = text.flatMap({ Username($0) }) else { throw .malformed }
-      return .device(digest: digest, username: name, use)
-    }
-  }
-}
-
-extension EncodedResponse {
-  /// It cannot be decided: nginx makes a 500 of it, which lets nothing through.
-  fileprivate static let undecided = Response(
-    status: 503, headers: [("Cache-Control", "no-store")]
-  ).encoded()
-}
-
-extension Response {
-  fileprivate static func allowing(_ permit: Permit) -> Response {
-    Response(
-      status: 204,
-      headers: [
-        ("Cache-Control", "no-store"), ("X-Auth-User", permit.account.username.text),
-        ("X-Auth-Subject", permit.account.id.text),
-        ("X-Auth-Session", permit.identifier),
-        ("X-Auth-Groups", permit.account.groups.map(\.text).joined(separator: ",")),
-      ])
-  }
-
-  /// A denial with its challenge.
-  ///
-  /// Where device tokens are let in, a program is told that it may send a password. A browser is not:
-  /// it would ask its visitor for one, keep it, and send it along with every request.
-  ///
-  /// - Parameters:
-  ///   - refusal: Why it denies.
-  ///   - call: The request.
-  ///   - names: Whether the challenge names the error (RFC 6750 §3.1).
-  /// - Returns: The answer.
-  fileprivate static func denying(_ refusal: Refusal, _ call: Call, names: Bool) -> Response {
-    var challenge = challenge(realm: call.realm, error: names ? refusal.code : nil)
-    let parameters = call.request.parameters
-    if refusal.status == 401, parameters.allowsDevices, !parameters.isFromBrowser {
-      // In one line, because nginx before 1.23 passes one on.
-      challenge += ", Basic realm=\"\(call.realm)\", charset=\"UTF-8\""
-    }
-    return Response(
-      status: refusal.status,
-      headers: [("Cache-Control", "no-store"), ("WWW-Authenticate", challenge)])
   }
 }

@@ -1,7 +1,6 @@
-package import Accounts
 import FastCGI
-package import Gate
-package import Token
+import Gate
+import Token
 import Wire
 
 /// The credential on which the decision about a request rests.
@@ -113,18 +112,4 @@ extension Parameters {
     guard case .single(let value) = value("AUTH_DEVICES") else { return false }
     return value.elementsEqual("on".utf8)
   }
-}
-
-/// A credential whose signature and claims, or whose shape, have been verified.
-package enum VerifiedCredential: Sendable {
-  case access(VerifiedAccessToken)
-  case gate(VerifiedGateToken, GateUse)
-  /// A device token by its digest; the name that came with it, unless none has to come.
-  case device(digest: String, username: Username?, DeviceUse)
-}
-
-/// What the store has of a credential.
-package enum Holder: Sendable {
-  case session(AccountSession)
-  case device(AccountDevice)
 }

@@ -123,13 +123,3 @@ extension Call {
     issuedAt + -settings.leeway.components.seconds
   }
 }
-
-extension Holder {
-  fileprivate var session: AccountSession? {
-    if case .session(let session) = self { session } else { nil }
-  }
-
-  fileprivate var device: AccountDevice? {
-    if case .device(let device) = self { device } else { nil }
-  }
-}

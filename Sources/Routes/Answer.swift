@@ -13,6 +13,11 @@ package enum Answer: Sendable {
   case done(clearingCookies: Bool = false)
   /// A refusal that deletes cookies which a sibling host planted, and never ours.
   case refused(Refusal, clearingPlanted: [String])
+
+  /// An object with one member, which is an array.
+  package static func list(_ name: String, _ items: [JSON]) -> Answer {
+    .json(.object(JSONObject([(name, .array(items))])))
+  }
 }
 
 /// An access token, whose it is, and the `Set-Cookie` values that go with it.

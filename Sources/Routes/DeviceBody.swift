@@ -41,3 +41,14 @@ extension Call {
     return texts
   }
 }
+
+extension DeviceOutcome {
+  /// - Throws: `too_many_devices`; `invalid_token` if the account was deleted or disabled meanwhile.
+  package func requireMade() throws(Refusal) {
+    switch self {
+    case .made: return
+    case .tooMany: throw .tooManyDevices
+    case .outdated: throw .invalidToken
+    }
+  }
+}

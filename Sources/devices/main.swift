@@ -12,7 +12,6 @@ import Logging
 import Routes
 import Stores
 import Token
-import Wire
 
 let settings = Settings.load()
 let keys = orExit(try KeyStore(directory: settings.keys, signing: false))
@@ -26,7 +25,7 @@ serve(.get, .post, .delete, settings: settings, keys: keys, reading: .json) { ca
 
   if call.isRead {
     let devices = try store.devices(of: owner, at: call.time)
-    return .json(.object(JSONObject([("devices", .array(devices.map { $0.asJSON() }))])))
+    return .list("devices", devices.map { $0.asJSON() })
   }
   guard named.isEmpty else {
     guard let device = DeviceID(named), try store.endDevice(device, of: owner) else {
@@ -41,26 +40,7 @@ serve(.get, .post, .delete, settings: settings, keys: keys, reading: .json) { ca
   }
   let token = try DeviceToken()
   let device = try Device(wish, for: owner, token: token, at: call.time)
-  switch try store.make(device) {
-  case .made: break
-  case .tooMany: throw Refusal.tooManyDevices
-  case .outdated: throw Refusal.invalidToken
-  }
+  try store.make(device).requireMade()
   call.note(.deviceMade, account: owner, session: caller.session.id, reason: device.id.prefix)
   return .json(device.asJSON(token: token), created: true)
-}
-
-extension Device {
-  /// The device token as its owner sees it; its text only when it is made.
-  func asJSON(token: DeviceToken? = nil) -> JSON {
-    .object(
-      JSONObject(
-        [
-          ("id", .string(id.text)), ("name", .string(name.text)),
-          ("sites", sites.map { .array($0.map(JSON.string)) } ?? .null),
-          ("read_only", .bool(isReadOnly)), ("created_at", .integer(createdAt.seconds)),
-          ("last_used_at", lastUsedAt.map { .integer($0.seconds) } ?? .null),
-          ("expires_at", expiresAt.map { .integer($0.seconds) } ?? .null),
-        ] + (token.map { [("token", .string($0.text))] } ?? [])))
-  }
 }

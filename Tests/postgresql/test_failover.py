@@ -68,7 +68,7 @@ def test_nothing_acknowledged_is_lost_and_nobody_is_signed_out(pair, make_host):
                 if login.status == 200 and host.check(login.token).status == 204:
                     if host.call("logout", token=login.token).status == 204:
                         ended.append(login.token)
-            time.sleep(0.02)
+            stop.wait(0.02)
 
     def look():
         while not stop.is_set():
@@ -133,7 +133,8 @@ def test_a_server_that_comes_back_is_found_within_two_seconds(make_host):
             assert host.check(first.token).status == 503 and host.call("me", token=first.token).status == 503
             assert host.refresh(first.cookie).status == 503 and host.login().status == 503
             assert time.monotonic() - start < 5
-        time.sleep(1)
+        # Until the pauses between two tries to connect are at their longest.
+        wait_until(lambda: time.monotonic() - start > 1, "a second", 5)
         server.start()
         start = time.monotonic()
         wait_until(lambda: host.check(first.token).status == 204, "check", 10)
