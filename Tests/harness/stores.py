@@ -22,7 +22,7 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ENGINE = "postgresql" if os.environ.get("TALLYSTICK_STORE", "").startswith("postgresql") else "sqlite"
-TABLES = ("account", "session", "attempt", "known_network", "revocation")
+TABLES = ("account", "session", "attempt", "known_network", "device", "handover", "revocation")
 
 
 class Server:
