@@ -181,6 +181,13 @@ package protocol AccountStore: Sendable {
     of sessions: [SessionID]
   ) throws(StoreError) -> [SessionID: Result<AccountSession, StoreError>]
 
+  /// Reads device tokens, by their digests, and their accounts as they are at one moment.
+  ///
+  /// Tokens that do not exist are left out. If one is damaged, only its own result is a failure.
+  func accountDevices(
+    of digests: [String]
+  ) throws(StoreError) -> [String: Result<AccountDevice, StoreError>]
+
   /// Reads the current revocation mark, which tells whether cached decisions are still valid.
   ///
   /// This is fast. After any process has acknowledged a revocation, the mark differs from every
@@ -189,11 +196,11 @@ package protocol AccountStore: Sendable {
 }
 
 extension AccountStore {
-  /// Goes the whole way of a write, and has nothing to write.
+  /// Goes the whole way of a write, and has nothing to write: so a full disk is not noticed.
   ///
   /// If somebody else writes all the time that it waits, then the store can be written.
   ///
-  /// - Throws: What would keep a write from being made.
+  /// - Throws: What keeps a write from being begun and committed.
   package func proveWritable() throws(StoreError) {
     do throws(StoreError) {
       // No code has this digest.

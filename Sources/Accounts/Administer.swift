@@ -27,12 +27,11 @@ extension AccountStore {
   package func revokeWithDevices(_ account: AccountID) throws(StoreError) -> Int? {
     try write { rows throws(StoreError) in
       guard let former = try rows.credentials(of: account) else { return nil }
-      let count = try rows.deleteDevices(of: account)
       try rows.replace(
         former,
         by: Credentials(
           account: former.account.withRaisedVersion, passwordHash: former.passwordHash))
-      return count
+      return try rows.deleteDevices(of: account)
     }
   }
 

@@ -173,16 +173,33 @@ package enum DeviceOutcome: Equatable, Sendable {
   case made
   /// The account has as many as it may have.
   case tooMany
-  /// The account was deleted or disabled meanwhile.
+  /// The account was deleted or disabled, or the session that asks ended, meanwhile.
   case outdated
 }
 
 extension AccountStore {
   /// Stores a device token, and deletes the account's expired ones.
-  package func make(_ device: Device) throws(StoreError) -> DeviceOutcome {
+  ///
+  /// - Parameters:
+  ///   - device: The device token.
+  ///   - session: The session that asks for it and its account, as they were when the request was
+  ///     accepted; nil for the administrator. If it was revoked since, no token is made: it would
+  ///     outlive the revocation.
+  /// - Returns: Whether it was made, or why not.
+  /// - Throws: What `write` throws.
+  package func make(
+    _ device: Device, askedBy session: AccountSession? = nil
+  ) throws(StoreError) -> DeviceOutcome {
     try write { rows throws(StoreError) in
       guard let owner = try rows.credentials(of: device.account), !owner.account.isDisabled else {
         return .outdated
+      }
+      if let asking = session?.session {
+        let found = try rows.accountSession(of: asking.id)
+        guard
+          found?.accepts(account: device.account, version: asking.version, at: device.createdAt)
+            == true
+        else { return .outdated }
       }
       var live = 0
       for other in try rows.devices(of: device.account) {
@@ -223,9 +240,7 @@ extension AccountStore {
     }
   }
 
-  /// Reads device tokens, by their digests, and their accounts.
-  ///
-  /// Tokens that do not exist are left out. If one is damaged, only its own result is a failure.
+  /// For an engine to which each read is as cheap alone.
   package func accountDevices(
     of digests: [String]
   ) throws(StoreError) -> [String: Result<AccountDevice, StoreError>] {

@@ -33,13 +33,13 @@ extension AccountStore {
       }
       try rows.deleteLogins(before: Network.oldestKnownLogin(at: now))
       try rows.deleteHandovers(endingBefore: now)
-      try rows.deleteDevices(endingBy: now)
       // Hosts that follow revocations are never an hour behind.
       try rows.deleteRevocations(before: now + -3_600)
       let ended = try rows.deleteSessions(endingBy: now)
       let unused = try rows.deleteSessions(lastUsedBefore: unusedSince)
       // Sessions that have ended were not valid any more. Unused ones may have been.
       if unused > 0 { try rows.noteRevocation(.anySession) }
+      try rows.deleteDevices(endingBy: now)
       return ended + unused
     }
   }

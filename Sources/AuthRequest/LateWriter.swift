@@ -22,9 +22,19 @@ package final class LateWriter: Sendable {
     var isRunning = false
 
     var isEmpty: Bool { seen.isEmpty && uses.isEmpty }
+
+    mutating func add(_ session: SessionID, _ generation: Int64) {
+      guard seen.count < LateWriter.capacity else { return }
+      seen[session] = max(generation, seen[session] ?? 0)
+    }
+
+    mutating func add(_ digest: String, at time: NumericDate) {
+      guard uses.count < LateWriter.capacity else { return }
+      uses[digest] = max(time, uses[digest] ?? time)
+    }
   }
 
-  /// How many sessions, and how many device tokens, may wait; beyond it they are seen again later.
+  /// How many sessions, and how many device tokens, may wait; beyond it they are not noted.
   private static let capacity = 10_000
 
   private let store: any AccountStore
@@ -40,18 +50,12 @@ package final class LateWriter: Sendable {
 
   /// Notes that a token of this generation was seen; it never waits and never fails.
   package func note(_ session: SessionID, _ generation: Int64) {
-    note { pending in
-      guard pending.seen.count < LateWriter.capacity else { return }
-      pending.seen[session] = max(generation, pending.seen[session] ?? 0)
-    }
+    note { pending in pending.add(session, generation) }
   }
 
   /// Notes that a device token was used; it never waits and never fails.
   package func note(useOf digest: String, at time: NumericDate) {
-    note { pending in
-      guard pending.uses.count < LateWriter.capacity else { return }
-      pending.uses[digest] = max(time, pending.uses[digest] ?? time)
-    }
+    note { pending in pending.add(digest, at: time) }
   }
 
   private func note(_ add: (inout Pending) -> Void) {
@@ -88,16 +92,29 @@ package final class LateWriter: Sendable {
         return batch
       }
       guard !batch.isEmpty else { return }
+      var rest = batch
       do throws(StoreError) {
         if !batch.seen.isEmpty {
           try store.confirm(batch.seen.map { (session: $0.key, generation: $0.value) })
+          rest.seen = [:]
         }
         if !batch.uses.isEmpty {
           try store.noteUses(batch.uses.map { (digest: $0.key, at: $0.value) })
         }
       } catch {
         log.write(.warning, .unavailable, ["reason": .string("confirming: \(error.reason)")])
+        return putBack(rest)
       }
+    }
+  }
+
+  /// Keeps what could not be written for the next time that something is noted: a decision that is
+  /// remembered is not noted again.
+  private func putBack(_ rest: Pending) {
+    pending.withLock { pending in
+      for (session, generation) in rest.seen { pending.add(session, generation) }
+      for (digest, time) in rest.uses { pending.add(digest, at: time) }
+      pending.isRunning = false
     }
   }
 }

@@ -25,10 +25,7 @@ extension ServerTransaction {
           WHERE d.digest = $1 FOR UPDATE OF d
           """, .text(digest))
       }
-    return try first(answer) { row throws(StoreError) in
-      let device = try readDevice(row)
-      return AccountDevice(device: device, account: try readAccount(row, device.account, from: 9))
-    }
+    return try first(answer, read: readAccountDevice)
   }
 
   func devices(of account: AccountID) throws(StoreError) -> [Device] {
@@ -92,6 +89,35 @@ extension ServerTransaction {
         (SELECT id FROM tallystick.device WHERE expires_at <= $1 ORDER BY id FOR UPDATE)
       """, .integer(time.seconds))
   }
+}
+
+/// Device tokens with their accounts, one statement for all of them: anybody can invent tokens, and
+/// each would cost a round trip.
+enum AccountDevices {
+  static let query: StaticString = """
+    SELECT d.id, d.digest, d.account, d.name, d.sites, d.is_read_only, d.created_at,
+      d.last_used_at, d.expires_at,
+      a.username, a.groups, a.version, a.is_disabled, a.created_at
+    FROM tallystick.device AS d JOIN tallystick.account AS a ON a.id = d.account
+    WHERE d.digest = ANY ($1::text[])
+    """
+
+  /// The device tokens of an answer by their digests; one that is damaged is a failure of its own.
+  static func read(
+    _ answer: Answer
+  ) throws(StoreError) -> [String: Result<AccountDevice, StoreError>] {
+    var found: [String: Result<AccountDevice, StoreError>] = [:]
+    for index in 0..<answer.count {
+      let row = answer[index]
+      found[try row.text(1)] = Result { () throws(StoreError) in try readAccountDevice(row) }
+    }
+    return found
+  }
+}
+
+private func readAccountDevice(_ row: Row) throws(StoreError) -> AccountDevice {
+  let device = try readDevice(row)
+  return AccountDevice(device: device, account: try readAccount(row, device.account, from: 9))
 }
 
 /// Reads a device token; what no program of ours would have stored is `corrupt`.

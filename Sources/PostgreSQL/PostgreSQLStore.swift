@@ -68,6 +68,14 @@ package final class PostgreSQLStore: AccountStore, Sendable {
       AccountSessions.query, [.texts(sessions.map(\.text))], patience: options.patience,
       AccountSessions.read)
   }
+
+  package func accountDevices(
+    of digests: [String]
+  ) throws(StoreError) -> [String: Result<AccountDevice, StoreError>] {
+    guard !digests.isEmpty else { return [:] }
+    return try pool.ask(
+      AccountDevices.query, [.texts(digests)], patience: options.patience, AccountDevices.read)
+  }
 }
 
 extension Pool {

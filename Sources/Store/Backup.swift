@@ -23,6 +23,8 @@ package struct Restored: Equatable, Sendable {
   package let kept: Int
   /// Sessions that were ended, because a refresh token that was spent since would count again.
   package let ended: Int
+  /// Device tokens that count again although nobody can tell whether they were ended since.
+  package let doubtfulDevices: Int
 }
 
 /// A backup is one file: a copy of the database, and in a table of its own the files beside it.
@@ -39,7 +41,8 @@ extension SQLiteStore {
   package static func backUp(
     _ path: String, to draft: String, with files: [KeptFile]
   ) throws(StoreError) {
-    let source = try Connection(at: path, as: .reader, patience: .seconds(5))
+    // An overwritten database is no backup, and must not push a good one out.
+    let source = try OpenFiles(of: path).connect(as: .reader, patience: .seconds(5))
     removeDatabase(draft)
     do throws(FileError) {
       _ = try File.create(draft)
@@ -99,7 +102,9 @@ extension SQLiteStore {
       } catch {
         throw StoreError(error)
       }
-      return Restored(files: files, kept: sessions.kept, ended: sessions.ended)
+      return Restored(
+        files: files, kept: sessions.kept, ended: sessions.ended,
+        doubtfulDevices: sessions.doubtfulDevices)
     }
     // Makes the log and its index.
     _ = try SQLiteStore(at: path)
@@ -130,34 +135,20 @@ extension SQLiteStore {
 
   private static func prepare(
     _ draft: String, replacing path: String
-  ) throws(StoreError) -> (kept: Int, ended: Int) {
+  ) throws(StoreError) -> (kept: Int, ended: Int, doubtfulDevices: Int) {
     let connection = try Connection(migrating: draft, patience: .zero)
     try connection.database.execute("DROP TABLE IF EXISTS kept_file")
     try Schema.migrate(connection)
-    let all = try count(connection)
-    // Its path is bound, never part of the statement.
-    var isCompared = false
-    let isReadable =
-      fileExists(path)
-      && (try? Connection(at: path, as: .reader, patience: .zero, isLocked: true)) != nil
-    if isReadable {
-      try connection.run("ATTACH ?1 AS replaced", .text(path))
-      isCompared = true
-      try connection.run(
-        """
-        DELETE FROM session WHERE NOT EXISTS (
-          SELECT 1 FROM replaced.session AS live JOIN replaced.account ON account.id = live.account
-          WHERE live.id = session.id AND live.generation = session.generation
-            AND live.version = session.version AND account.version = session.version)
-        """)
-      // A device token that was ended since must not count again.
-      try connection.run(
-        "DELETE FROM device WHERE id NOT IN (SELECT id FROM replaced.device)")
-    } else {
+    let all = try count("SELECT count(*) FROM session", in: connection)
+    var doubtfulDevices: Int64 = 0
+    do throws(StoreError) {
+      try endWhatEnded(in: connection, since: path)
+    } catch {
+      // It is not there, is damaged, or was overwritten, perhaps by this very backup.
       try connection.run("DELETE FROM session")
+      doubtfulDevices = try count("SELECT count(*) FROM device", in: connection)
     }
-    let kept = try count(connection)
-    if isCompared { try connection.run("DETACH replaced") }
+    let kept = try count("SELECT count(*) FROM session", in: connection)
     // A code that was spent since must not open a site again.
     try connection.run("DELETE FROM handover")
     // Programs that run have remembered what the other database said.
@@ -169,13 +160,38 @@ extension SQLiteStore {
       try row.integer(0)
     }
     guard isBusy == 0 else { throw .busy }
-    return (Int(kept), Int(all - kept))
+    return (Int(kept), Int(all - kept), Int(doubtfulDevices))
   }
 
-  private static func count(_ connection: Connection) throws(StoreError) -> Int64 {
-    try connection.first("SELECT count(*) FROM session") { row throws(StoreError) in
-      try row.integer(0)
-    } ?? 0
+  /// Deletes what the replaced database does not show as the backup does: sessions that went on or
+  /// ended, and device tokens that ended.
+  ///
+  /// - Throws: Why the two cannot be compared; some of it may be deleted then.
+  private static func endWhatEnded(
+    in connection: Connection, since path: String
+  ) throws(StoreError) {
+    let replaced = try OpenFiles(of: path).connect(as: .reader, patience: .zero, isLocked: true)
+    defer { withExtendedLifetime(replaced) {} }
+    // Its path is bound, never part of the statement.
+    try connection.run("ATTACH ?1 AS replaced", .text(path))
+    let outcome = Result { () throws(StoreError) in
+      try connection.run(
+        """
+        DELETE FROM session WHERE NOT EXISTS (
+          SELECT 1 FROM replaced.session AS live JOIN replaced.account ON account.id = live.account
+          WHERE live.id = session.id AND live.generation = session.generation
+            AND live.version = session.version AND account.version = session.version)
+        """)
+      try connection.run("DELETE FROM device WHERE id NOT IN (SELECT id FROM replaced.device)")
+    }
+    try connection.run("DETACH replaced")
+    try outcome.get()
+  }
+
+  private static func count(
+    _ sql: StaticString, in connection: Connection
+  ) throws(StoreError) -> Int64 {
+    try connection.first(sql) { row throws(StoreError) in try row.integer(0) } ?? 0
   }
 
   /// Removes a draft with everything beside it.

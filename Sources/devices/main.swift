@@ -40,7 +40,7 @@ serve(.get, .post, .delete, settings: settings, keys: keys, reading: .json) { ca
   }
   let token = try DeviceToken()
   let device = try Device(wish, for: owner, token: token, at: call.time)
-  try store.make(device).requireMade()
+  try store.make(device, askedBy: caller.accountSession).requireMade()
   call.note(.deviceMade, account: owner, session: caller.session.id, reason: device.id.prefix)
   return .json(device.asJSON(token: token), created: true)
 }

@@ -69,6 +69,11 @@ let backupCommands = [
     Context.note("restore")
     printLine(
       "restored \(settings.state): \(restored.kept) sessions go on, \(restored.ended) were ended")
+    if restored.doubtfulDevices > 0 {
+      printLine(
+        "\(restored.doubtfulDevices) device tokens count again, also those that were ended since: "
+          + "the replaced database cannot be read")
+    }
     if !hasKeys {
       printLine("the backup has no keys: new ones were made, so everybody signs in again")
     }

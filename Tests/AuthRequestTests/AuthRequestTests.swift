@@ -207,6 +207,13 @@ final class Host {
     #expect(try host.store.accountSession(of: session)?.session.confirmed == 1)
     #expect(host.check(token).status == 204)
     close(lock)
+    // With what is noted next, because a decision that is remembered is not noted again.
+    let (other, next) = try host.rotated()
+    #expect(host.check(next).status == 204)
+    host.responder.lateWriter.flush()
+    for session in [session, other] {
+      #expect(try host.store.accountSession(of: session)?.session.confirmed == 2)
+    }
   }
 
   @Test func `that remembers nothing reads keys and store for each request`() throws {

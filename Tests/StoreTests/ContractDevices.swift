@@ -82,6 +82,30 @@ extension Bench {
     #expect(try bench.store.make(try newDevice(of: alice)) == .outdated)
   }
 
+  /// The request was accepted before, and the revocation was answered before its write (T053, T054).
+  @Test(arguments: Engine.all)
+  func `are not made by a session that was revoked since`(engine: Engine) throws {
+    let bench = try Bench(engine)
+    func outcome(
+      _ name: String, after revoke: (AccountSession) throws -> Void
+    ) throws -> DeviceOutcome {
+      let (credentials, session) = try bench.person(name)
+      let caller = AccountSession(session: session, account: credentials.account)
+      try revoke(caller)
+      return try bench.store.make(
+        try newDevice("of \(name)", of: credentials.account), askedBy: caller)
+    }
+    #expect(try outcome("alice") { _ in } == .made)
+    #expect(
+      try outcome("bob") { _ = try bench.store.revoke($0.account.id) } == .outdated)
+    #expect(
+      try outcome("carol") { _ = try bench.store.revokeWithDevices($0.account.id) } == .outdated)
+    #expect(
+      try outcome("dave") {
+        _ = try bench.store.endSession($0.session.id, of: $0.account.id)
+      } == .outdated)
+  }
+
   @Test(arguments: Engine.all)
   func `end one by one, for their owner or the administrator alone`(engine: Engine) throws {
     let bench = try Bench(engine)

@@ -200,10 +200,40 @@ def test_an_application_gets_its_own_authorization_and_never_a_token_of_ours(sit
         assert told(device | {"Authorization": own}) == own
     # The colon before a token stands at any of the three places of base64.
     basics = [base64.b64encode(f"{name}:{owner.token}".encode()).decode() for name in ("a", "of", "you", owner.name)]
-    for ours in (*(f"Basic {each}" for each in basics), f"basic  {basics[0]}", f"Bearer {owner.token}", f"bearer  {owner.token}", f"Bearer {owner.account.token}"):
+    for ours in (*(f"Basic {each}" for each in basics), f"basic  {basics[0]}", f"Bearer {owner.token}", f"bearer  {owner.token}", f"token {owner.token}",
+                 f"Bearer {owner.account.token}"):
         assert told(device | {"Authorization": ours}) is None
     for way in (*owner.ways, owner.account.bearer):
         assert told(way) is None
+
+
+OPEN = """
+include tallystick/server/hygiene.conf;
+include tallystick/server/errors.conf;
+location / {
+  include tallystick/location/open.conf;
+  include tallystick/location/proxy.conf;
+  include tallystick/location/identity-cleared-proxy.conf;
+  proxy_pass http://example_application;
+}
+"""
+
+
+def test_an_application_behind_an_open_location_gets_no_device_token_that_is_sent_unasked(site, owner):
+    """T247."""
+    site.add_site("open", OPEN)
+
+    def told(authorization):
+        answer = site.at("open.localhost", "/x", headers={"Authorization": authorization})
+        assert answer.status_code == 200 and owner.token not in answer.text
+        return answer.json()["headers"].get("Authorization")
+
+    for own in ("Basic b2Y6dGhlIGFwcGxpY2F0aW9u", "Bearer the-applications-own", "Bearer eyJhbGciOiJub25lIn0.e30.", "token ts_short",
+                f"token bits_{'x' * 49}", "Digest x"):
+        assert told(own) == own
+    basics = [base64.b64encode(f"{name}:{owner.token}".encode()).decode() for name in ("a", "of", "you", owner.name)]
+    for ours in (*(f"Basic {each}" for each in basics), f"bearer  {owner.token}", f"token {owner.token}", f'Digest username="{owner.token}"'):
+        assert told(ours) is None
 
 
 REQUIRED = """

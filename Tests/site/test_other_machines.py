@@ -31,7 +31,15 @@ LOCATIONS = """
     include tallystick/location/identity-to-proxy.conf;
     proxy_pass http://unix:DIR/run/echo.sock;
   }
-"""
+""" + "".join(f"""
+  location /{name}/ {{
+    auth_request /tallystick/check/{required};
+    include tallystick/location/guarded.conf;
+    include tallystick/location/proxy.conf;
+    include tallystick/location/identity-to-proxy.conf;
+    proxy_pass http://unix:DIR/run/echo.sock;
+  }}
+""" for name, required in {"slash": "/staff", "two": "staff//staff", "dot": "./staff", "dots": "staff/../staff"}.items())
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +76,9 @@ def test_a_browser_comes_in_at_another_machine_and_out_again(issuer, machine, vi
     assert refused.status_code == 403 and refused.json()["error"] == "insufficient_scope"
     issuer.admin("account", "groups", visitor.account.name, "staff")
     assert visitor.ask(HOST, "/staff/x").json()["headers"]["X-Auth-Groups"] == "staff"
+    # A requirement that the issuer's nginx would shorten lets nobody in (T248).
+    for misspelt in ("slash", "two", "dot", "dots"):
+        assert visitor.ask(HOST, f"/{misspelt}/x", kind=FETCH).status_code == 500, misspelt
     assert "signout.html?return=https%3A%2F%2Fremote.localhost" in visitor.ask(HOST, "/tallystick/signout").headers["location"]
     by_token = visitor.clients[HOST].get("/x", headers=visitor.account.bearer | {"Host": f"{HOST}:{issuer.port}"})
     assert by_token.json()["headers"]["X-Auth-User"] == visitor.account.name

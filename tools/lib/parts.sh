@@ -79,7 +79,10 @@ show_failures() {
     /^=+ (FAILURES|ERRORS) =+$/ { rest = 1 }
     # node --test: the same
     /^✖ failing tests:/ { rest = 1 }
+    # The next part, of those that `fresh` runs.
+    /^== [a-z-]+$/ { rest = 0 }
     rest || /^not ok [^0-9]/ || /✘/ || /(error|warning): / { print }
+    rest && /^[0-9]+ (failed|error).* in [0-9.]+s/ { rest = 0 }
   ' "$1")
   # The last lines of a part that broke off say why.
   { if [ -n "$found" ]; then printf '%s\n' "$found"; else tail -n 20 "$1"; fi; } | cut -c 1-300 | tail -n 150
