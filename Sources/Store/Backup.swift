@@ -51,6 +51,11 @@ extension SQLiteStore {
     }
     try copy(source.database, to: draft)
     let copied = try Connection(migrating: draft, patience: .zero)
+    // Damaged pages are copied like all others, and must not push a good backup out.
+    let isWhole = try copied.first("PRAGMA quick_check(1)") { row throws(StoreError) in
+      try row.text(0) == "ok"
+    }
+    guard isWhole == true else { throw .corrupt("\(path) is damaged") }
     // One file, without a log beside it.
     try copied.database.execute("PRAGMA journal_mode = DELETE")
     try copied.database.execute(

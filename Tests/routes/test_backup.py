@@ -112,7 +112,8 @@ def test_a_database_that_was_overwritten_or_damaged_vouches_for_nothing(kept, wa
         host.stop()
         with sqlite3.connect(database) as opened:
             opened.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        database.write_bytes(database.read_bytes()[:4096] + bytes(len(database.read_bytes()) - 4096))
+        whole = database.read_bytes()
+        database.write_bytes(whole[:4096] + bytes(len(whole) - 4096))
     assert host.admin("backup", f"{file}.no", check=False).returncode != 0
     said = host.admin("restore", str(file)).stdout
     assert "0 sessions go on, 2 were ended" in said
