@@ -218,8 +218,15 @@ part_sanitize() {
   install_site_packages
   install_packages sqlite3 strace postgresql
   # T236. Leaks are not reported, because Foundation and XCTest keep memory; misuse of memory is.
-  ASAN_OPTIONS=detect_leaks=0 swift test --sanitize=address --scratch-path .build-address
-  TSAN_OPTIONS=allocator_may_return_null=1 swift test --sanitize=thread --scratch-path .build-thread
+  ASAN_OPTIONS=detect_leaks=0 test_sanitized address
+  TSAN_OPTIONS=allocator_may_return_null=1 test_sanitized thread
+}
+
+# test_sanitized SANITIZER: without the programs, which no Swift test runs.
+test_sanitized() {
+  local options=(--sanitize="$1" --scratch-path ".build-$1" --disable-index-store)
+  swift build --product tallystickPackageTests "${options[@]}"
+  swift test --skip-build "${options[@]}"
 }
 
 part_sizes() {
