@@ -108,16 +108,22 @@ def shows_what_is_guarded(tab, address):
     assert tab.run("document.cookie") == ""
 
 
-def test_one_sign_in_at_the_issuer_opens_sub_domains_and_another_root_domain(site, browser, name):
+def test_one_sign_in_at_the_issuer_opens_every_domain_and_a_sign_out_closes_all(site, browser, name):
     own = browser.tab().go(site.at_name(ISSUER, "/"))
     sign_in(own, name)
     own.shows("#name", name)
-    for host in SITES:
-        there = site.at_name(host, "/?x=1&y=%26%20z#there")
-        shows_what_is_guarded(browser.tab().go(there), there)
+    tabs = {host: browser.tab().go(site.at_name(host, "/?x=1&y=%26%20z#there")) for host in SITES}
+    for host, tab in tabs.items():
+        shows_what_is_guarded(tab, site.at_name(host, "/?x=1&y=%26%20z#there"))
+    own.click("#signout")
+    own.until("!location.pathname.endsWith('account.html')")
+    # At the next request.
+    for host, tab in tabs.items():
+        tab.go(site.at_name(host, "/?again"))
+        tab.shows("#signin")
 
 
-def test_a_sign_in_on_the_way_to_one_site_opens_all(site, browser, name):
+def test_a_sign_in_on_the_way_to_one_domain_opens_all(site, browser, name):
     first = site.at_name(SITES[-1], "/")
     tab = browser.tab().go(first)
     sign_in(tab, name)
@@ -125,17 +131,3 @@ def test_a_sign_in_on_the_way_to_one_site_opens_all(site, browser, name):
     for host in SITES[:-1]:
         there = site.at_name(host, "/")
         shows_what_is_guarded(browser.tab().go(there), there)
-
-
-def test_a_sign_out_closes_all_at_the_next_request(site, browser, name):
-    own = browser.tab().go(site.at_name(ISSUER, "/"))
-    sign_in(own, name)
-    own.shows("#name", name)
-    tabs = {host: browser.tab().go(site.at_name(host, "/")) for host in SITES}
-    for host, tab in tabs.items():
-        shows_what_is_guarded(tab, site.at_name(host, "/"))
-    own.click("#signout")
-    own.until("!location.pathname.endsWith('account.html')")
-    for host, tab in tabs.items():
-        tab.go(site.at_name(host, "/?again"))
-        tab.shows("#signin")

@@ -222,11 +222,30 @@ part_sanitize() {
   TSAN_OPTIONS=allocator_may_return_null=1 test_sanitized thread
 }
 
-# test_sanitized SANITIZER: without the programs, which no Swift test runs.
+# test_sanitized SANITIZER
 test_sanitized() {
-  local options=(--sanitize="$1" --scratch-path ".build-$1" --disable-index-store)
-  swift build --product tallystickPackageTests "${options[@]}"
-  swift test --skip-build "${options[@]}"
+  build_sanitized "$1"
+  swift test --skip-build --sanitize="$1" --scratch-path ".build-$1"
+}
+
+# build_sanitized SANITIZER: without the programs, which no Swift test runs.
+build_sanitized() {
+  swift build --product tallystickPackageTests --sanitize="$1" --scratch-path ".build-$1"
+}
+
+# Starts the builds of `sanitize`, whose processor time the tests in a browser leave: they mostly wait.
+# These come last wherever both want it (nice, and the same for the group of the session). The number of
+# its process group is in `builder`; who builds the same meanwhile waits for it.
+build_sanitized_beside() {
+  install_site_packages
+  # shellcheck disable=SC2016
+  setsid bash -c '
+    { echo 19 >/proc/self/autogroup; } 2>/dev/null || true
+    source tools/lib/parts.sh
+    renice -n 19 $$ && build_sanitized address && build_sanitized thread
+  ' >.build/test/sanitize-build.log 2>&1 </dev/null &
+  # shellcheck disable=SC2034
+  builder=$!
 }
 
 part_sizes() {
