@@ -4,28 +4,8 @@ extension ServerTransaction {
   /// In a transaction that writes, the row of the device token is locked, and that of its account is
   /// not: nothing that is written depends on it.
   func accountDevice(of digest: String) throws(StoreError) -> AccountDevice? {
-    let answer =
-      switch mode {
-      case .snapshot:
-        try run(
-          """
-          SELECT d.id, d.digest, d.account, d.name, d.sites, d.is_read_only, d.created_at,
-            d.last_used_at, d.expires_at,
-            a.username, a.groups, a.version, a.is_disabled, a.created_at
-          FROM tallystick.device AS d JOIN tallystick.account AS a ON a.id = d.account
-          WHERE d.digest = $1
-          """, .text(digest))
-      case .write:
-        try run(
-          """
-          SELECT d.id, d.digest, d.account, d.name, d.sites, d.is_read_only, d.created_at,
-            d.last_used_at, d.expires_at,
-            a.username, a.groups, a.version, a.is_disabled, a.created_at
-          FROM tallystick.device AS d JOIN tallystick.account AS a ON a.id = d.account
-          WHERE d.digest = $1 FOR UPDATE OF d
-          """, .text(digest))
-      }
-    return try first(answer, read: readAccountDevice)
+    let sql = mode == .write ? AccountDevices.lockingQuery : AccountDevices.query
+    return try AccountDevices.read(try run(sql, .texts([digest])))[digest]?.get()
   }
 
   func devices(of account: AccountID) throws(StoreError) -> [Device] {
@@ -102,16 +82,20 @@ enum AccountDevices {
     WHERE d.digest = ANY ($1::text[])
     """
 
+  /// The same; the device tokens are locked in the order of their identifiers.
+  static let lockingQuery: StaticString = """
+    SELECT d.id, d.digest, d.account, d.name, d.sites, d.is_read_only, d.created_at,
+      d.last_used_at, d.expires_at,
+      a.username, a.groups, a.version, a.is_disabled, a.created_at
+    FROM tallystick.device AS d JOIN tallystick.account AS a ON a.id = d.account
+    WHERE d.digest = ANY ($1::text[]) ORDER BY d.id FOR UPDATE OF d
+    """
+
   /// The device tokens of an answer by their digests; one that is damaged is a failure of its own.
   static func read(
     _ answer: Answer
   ) throws(StoreError) -> [String: Result<AccountDevice, StoreError>] {
-    var found: [String: Result<AccountDevice, StoreError>] = [:]
-    for index in 0..<answer.count {
-      let row = answer[index]
-      found[try row.text(1)] = Result { () throws(StoreError) in try readAccountDevice(row) }
-    }
-    return found
+    try answer.rows(by: { row throws(StoreError) in try row.text(1) }, readAccountDevice)
   }
 }
 

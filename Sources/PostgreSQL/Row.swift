@@ -24,6 +24,18 @@ import CPostgreSQL
     Row(answer: self, row: Int32(row))
   }
 
+  /// The rows by their keys; one that is damaged is a failure of its own.
+  func rows<Key: Hashable, Value>(
+    by key: (Row) throws(StoreError) -> Key, _ read: (Row) throws(StoreError) -> Value
+  ) throws(StoreError) -> [Key: Result<Value, StoreError>] {
+    var found: [Key: Result<Value, StoreError>] = [:]
+    for index in 0..<count {
+      let row = self[index]
+      found[try key(row)] = Result { () throws(StoreError) in try read(row) }
+    }
+    return found
+  }
+
   /// How many rows the statement changed.
   var changes: Int {
     // The number as text; none after a statement that changes nothing.

@@ -7,31 +7,8 @@ extension ServerTransaction {
   /// same transaction, so that one waits for us or we find no session. Whoever changes its groups
   /// alone reads no session, and may count as coming after us.
   func accountSession(of session: SessionID) throws(StoreError) -> AccountSession? {
-    let id = Value.text(session.text)
-    let answer =
-      switch mode {
-      case .snapshot:
-        try run(
-          """
-          SELECT s.account, s.version, s.generation, s.confirmed, s.rotated_at, s.issued_at,
-            s.sent_at, s.created_at, s.last_used_at, s.expires_at, s.bound_from, s.address,
-            s.user_agent, s.shared_lifetime, a.username, a.groups, a.version, a.is_disabled, a.created_at
-          FROM tallystick.session AS s JOIN tallystick.account AS a ON a.id = s.account
-          WHERE s.id = $1
-          """, id)
-      case .write:
-        try run(
-          """
-          SELECT s.account, s.version, s.generation, s.confirmed, s.rotated_at, s.issued_at,
-            s.sent_at, s.created_at, s.last_used_at, s.expires_at, s.bound_from, s.address,
-            s.user_agent, s.shared_lifetime, a.username, a.groups, a.version, a.is_disabled, a.created_at
-          FROM tallystick.session AS s JOIN tallystick.account AS a ON a.id = s.account
-          WHERE s.id = $1 FOR UPDATE OF s
-          """, id)
-      }
-    return try first(answer) { row throws(StoreError) in
-      try readAccountSession(row, session, from: 0)
-    }
+    let sql = mode == .write ? AccountSessions.lockingQuery : AccountSessions.query
+    return try AccountSessions.read(try run(sql, .texts([session.text])))[session]?.get()
   }
 
   /// All sessions of an account; who writes has locked the account, so that none is added meanwhile.
@@ -188,22 +165,15 @@ enum AccountSessions {
   static func read(
     _ answer: Answer
   ) throws(StoreError) -> [SessionID: Result<AccountSession, StoreError>] {
-    var found: [SessionID: Result<AccountSession, StoreError>] = [:]
-    for index in 0..<answer.count {
-      let row = answer[index]
-      let id = try SessionID(stored: try row.text(19))
-      found[id] = Result { () throws(StoreError) in try readAccountSession(row, id, from: 0) }
-    }
-    return found
+    try answer.rows(
+      by: { row throws(StoreError) in try SessionID(stored: try row.text(19)) }, readAccountSession)
   }
 }
 
-private func readAccountSession(
-  _ row: Row, _ id: SessionID, from column: Int32
-) throws(StoreError) -> AccountSession {
-  let session = try readSession(row, id, from: column)
+private func readAccountSession(_ row: Row) throws(StoreError) -> AccountSession {
+  let session = try readSession(row, SessionID(stored: try row.text(19)), from: 0)
   return AccountSession(
-    session: session, account: try readAccount(row, session.account, from: column + 14))
+    session: session, account: try readAccount(row, session.account, from: 14))
 }
 
 private func readSession(

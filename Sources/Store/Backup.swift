@@ -175,8 +175,7 @@ extension SQLiteStore {
   private static func endWhatEnded(
     in connection: Connection, since path: String
   ) throws(StoreError) {
-    let replaced = try OpenFiles(of: path).connect(as: .reader, patience: .zero, isLocked: true)
-    defer { withExtendedLifetime(replaced) {} }
+    _ = try OpenFiles(of: path).connect(as: .reader, patience: .zero, isLocked: true)
     // Its path is bound, never part of the statement.
     try connection.run("ATTACH ?1 AS replaced", .text(path))
     let outcome = Result { () throws(StoreError) in

@@ -139,6 +139,14 @@ def playwright():
         yield running
 
 
+@pytest.fixture
+def name(site):
+    """Of an account of a module's own site."""
+    name = next(_names)
+    site.register(name)
+    return name
+
+
 @pytest.fixture(scope="session")
 def shared_stack(playwright):
     stack = Stack(playwright)

@@ -7,18 +7,16 @@ registrable domains. RFC 6265bis §5.2 (same-site requests).
 """
 
 import contextlib
-import itertools
 import re
 
 import pytest
 from conftest import CHROMIUM, key_pin
 from other_browsers import Firefox, Gone, Tab, WebKit
 from playwright.sync_api import Error
-from site_under_test import PASSWORD, Site
+from site_under_test import Site
 
 ISSUER = "auth.one.localhost"
 SITES = ("wiki.one.localhost", "files.one.localhost", "board.two.localhost")
-_names = (f"traveller{number}" for number in itertools.count(1))
 
 
 class NamedSite(Site):
@@ -89,19 +87,6 @@ def browser(request, site):
         yield running
 
 
-@pytest.fixture
-def name(site):
-    name = next(_names)
-    site.register(name)
-    return name
-
-
-def sign_in(tab, name):
-    tab.shows("#signin")
-    tab.fill(username=name, password=PASSWORD)
-    tab.click("#signin [type=submit]")
-
-
 def shows_what_is_guarded(tab, address):
     tab.shows("body", "You see this because")
     assert tab.address == address
@@ -110,7 +95,7 @@ def shows_what_is_guarded(tab, address):
 
 def test_one_sign_in_at_the_issuer_opens_every_domain_and_a_sign_out_closes_all(site, browser, name):
     own = browser.tab().go(site.at_name(ISSUER, "/"))
-    sign_in(own, name)
+    own.sign_in(name)
     own.shows("#name", name)
     tabs = {host: browser.tab().go(site.at_name(host, "/?x=1&y=%26%20z#there")) for host in SITES}
     for host, tab in tabs.items():
@@ -126,7 +111,7 @@ def test_one_sign_in_at_the_issuer_opens_every_domain_and_a_sign_out_closes_all(
 def test_a_sign_in_on_the_way_to_one_domain_opens_all(site, browser, name):
     first = site.at_name(SITES[-1], "/")
     tab = browser.tab().go(first)
-    sign_in(tab, name)
+    tab.sign_in(name)
     shows_what_is_guarded(tab, first)
     for host in SITES[:-1]:
         there = site.at_name(host, "/")

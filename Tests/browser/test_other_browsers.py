@@ -4,14 +4,12 @@ The sites are those of the example. What a browser does differently is said in n
 """
 
 import contextlib
-import itertools
 
 import pytest
 from other_browsers import Firefox, WebKit
 from site_under_test import PASSWORD, Site
 
 pytestmark = pytest.mark.parametrize("kind", [Firefox, WebKit], indirect=True)
-_names = (f"somebody{number}" for number in itertools.count(1))
 
 
 @pytest.fixture(scope="module")
@@ -32,33 +30,20 @@ def browser(kind):
         yield running
 
 
-@pytest.fixture
-def name(site):
-    name = next(_names)
-    site.register(name)
-    return name
-
-
 def address(site, path="/", host="site.localhost"):
     return f"https://{host}:{site.port}{path}"
-
-
-def sign_in(tab, name):
-    tab.shows("#signin")
-    tab.fill(username=name, password=PASSWORD)
-    tab.click("#signin [type=submit]")
 
 
 def enter(browser, site, name, path="/"):
     """A tab of somebody who has just signed in on the way to the board."""
     tab = browser.tab().go(address(site, path))
-    sign_in(tab, name)
+    tab.sign_in(name)
     tab.shows("#who", name)
     return tab
 
 
 def test_somebody_registers_and_a_new_tab_restores_the_login(site, browser):
-    name = next(_names)
+    name = f"newcomer.{type(browser).__name__.lower()}"
     tab = browser.tab().go(f"{site.url}/register.html")
     tab.shows("#register")
     tab.fill(username=name, password=PASSWORD)
@@ -137,16 +122,14 @@ def test_signing_out_anywhere_closes_every_site(site, browser, name):
     board.back()
     board.shows("#signin")
     # A new sign-in leads on as before.
-    sign_in(other, name)
+    other.sign_in(name)
     other.shows("body", "You see this because")
 
 
 def test_twenty_tabs_restored_at_once_all_arrive(site, browser, name):
     """The login is alive, and the site was not visited for long."""
     own = browser.tab().go(f"{site.url}/")
-    own.shows("#signin")
-    own.fill(username=name, password=PASSWORD)
-    own.click("#signin [type=submit]")
+    own.sign_in(name)
     own.shows("#name", name)
     tabs = [browser.tab() for _ in range(20)]
     for number, tab in enumerate(tabs):

@@ -393,7 +393,8 @@ def test_axe_finds_nothing_and_nothing_overflows(stack, look):
     page = person.page("/")
 
     def check(what):
-        page.wait_for_timeout(900 if what == "sign in" else 100)  # the sticks meet
+        # The sticks meet.
+        page.evaluate("() => Promise.allSettled(document.getAnimations().map(({ finished }) => finished))")
         found = Axe().run(page).response["violations"]
         assert [(each["impact"], each["id"], [node["target"] for node in each["nodes"]])
                 for each in found] == [], what

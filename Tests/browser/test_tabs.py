@@ -188,7 +188,7 @@ def test_a_lost_answer_heals_after_the_window_though_two_tabs_want_to_refresh(sh
         for page, name in ((one, "one"), (two, "two")):
             page.evaluate("""(name) => { globalThis.asked = auth.fetch(`/api/echo?${name}`).then(
                 ({ status }) => status, ({ code }) => code); }""", name)
-            page.wait_for_timeout(100)
+            wait_until(lambda name=name: f"/api/echo?{name}" in tried, f"the request of {name}")
         found = [page.evaluate("asked") for page in (one, two)]
         assert stack.reuses() == []
         assert set(found) <= {200, "temporarily_unavailable"}

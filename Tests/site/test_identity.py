@@ -1,5 +1,6 @@
 """Sections C and H: which identity an application receives."""
 
+import base64
 import concurrent.futures
 import json
 
@@ -152,8 +153,13 @@ def test_a_fastcgi_application_is_told_too(site, alice):
     # A name in a Basic credential that nobody has verified is none either.
     basic = {"Authorization": "Basic cm9vdDpyb290"}
     assert site.at("fastcgi.localhost", "/open/x", headers=spoofed | basic).text == "seen"
+    # A device token that a program sends unasked stays out; credentials of the application's own pass (T247).
+    device = {"Authorization": "Basic " + base64.b64encode(b"alice:ts_" + b"x" * 49).decode()}
+    assert site.at("fastcgi.localhost", "/open/x", headers=device).text == "seen"
     application.close()
-    (guarded, _), (opened, _) = application.seen
+    (guarded, _), (opened, _), (with_device, _) = application.seen
+    assert dict(opened)["HTTP_AUTHORIZATION"] == basic["Authorization"]
+    assert not dict(with_device).get("HTTP_AUTHORIZATION") and device["Authorization"] not in str(with_device)
     for seen, user in ((guarded, "alice"), (opened, "")):
         # nginx leaves out an HTTP_ parameter that is empty, and the client's header with it.
         values = {name: [value for one, value in seen if one == name] for name, _ in seen}

@@ -111,6 +111,13 @@ def test_a_grpc_call_is_refused_by_the_status_that_its_library_knows(grpc, alice
     assert "root" not in json.loads(answer).values()
 
 
+def test_an_open_grpc_service_gets_credentials_of_its_own_and_no_device_token(grpc):
+    """T247."""
+    for token, told in (("the-services-own", "Bearer the-services-own"), (f"ts_{'x' * 49}", None)):
+        [answer] = grpc(token, "/open.Service/Unary")
+        assert json.loads(answer).get("authorization") == told
+
+
 # PHP
 
 PHP = """
