@@ -14,6 +14,7 @@ import time
 import pytest
 from conftest import Stack, events, state, statuses
 from site_under_test import COOKIE, claims
+from visitor import BOUNCES, GATE, STATE
 from waiting import wait_until
 
 COMPANION = "__Host-refresh-binding"
@@ -219,13 +220,15 @@ def test_a_sign_in_beside_a_planted_cookie_is_the_users(victim, planter):
 
 
 @pytest.mark.parametrize("way", ["answer", "script"])
-def test_no_sibling_can_plant_a_companion(victim, planter, way):
+@pytest.mark.parametrize("name", [COMPANION, GATE, STATE, BOUNCES])
+def test_no_sibling_can_plant_a_companion_or_a_cookie_of_the_gate(victim, planter, name, way):
     """RFC 6265bis §4.1.3.2: `__Host-` with Domain is refused, and without it stays the sibling's."""
     victim.signed_in_tab()
-    before = companion(victim)
+    before = jar(victim, name)
+    assert len(before) == (name == COMPANION)
     for host, domain in ((SIBLING, PARENT), (CHILD, AUTH)):
-        plant(victim, "evil", "/", way, host, domain, COMPANION)
-        assert jar(victim, COMPANION) == [before]
+        plant(victim, "evil", "/", way, host, domain, name)
+        assert jar(victim, name) == before
     goes_on(victim)
 
 

@@ -3,10 +3,12 @@
 import json
 import re
 import subprocess
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from programs import COOKIE, ROOT, ROUTES
 from site_under_test import PASSWORD, Site
+from visitor import FETCH, GATE, STATE, Visitor
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +33,23 @@ def test_no_log_holds_a_token_a_cookie_or_a_password(logs, alice):
         assert not re.search(r"eyJ[\w-]+\.eyJ[\w-]+\.", text), name
         assert not re.search(r"(?i)(authorization|set-cookie|cookie): ", text), name
         assert "access_token=" not in text, name
+
+
+def test_no_log_no_referrer_and_no_application_gets_a_code_of_the_gate(site):
+    """T216: neither on the way in nor when somebody comes with the same address again."""
+    visitor, host = Visitor(site, site.register()), "site.localhost"
+    location = urlsplit(visitor.handover(visitor.ask(host, "/").headers["location"]))
+    (code,), state = parse_qs(location.query)["code"], visitor.jars[host][STATE]
+    told = []
+    for status in (303, 403):
+        landed = visitor.ask(host, f"{location.path}?{location.query}")
+        assert landed.status_code == status and landed.headers.get_list("referrer-policy") == ["no-referrer"]
+        told.append(visitor.ask(host, "/api/echo", kind=FETCH))
+        assert told[-1].status_code == 200
+    secrets = (code, state, visitor.jars[host][GATE])
+    assert all(len(secret) > 20 for secret in secrets)
+    for text in [answer.text for answer in told] + [path.read_text(errors="replace") for path in (site.dir / "log").glob("*.log")]:
+        assert not [secret for secret in secrets if secret in text]
 
 
 def test_every_line_of_the_access_log_is_one_request(logs):
